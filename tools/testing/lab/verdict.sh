@@ -1,0 +1,54 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# From the logs and the script's status to the status of the lab.
+
+# What a kernel says, behind its time stamp, when something is wrong.
+kernel_complaints='WARNING:|BUG:|Oops|Kernel panic|Call Trace:|INFO: task .* blocked|INFO: .*stall|general protection fault|unable to handle|UBSAN:|KASAN|KFENCE|KCSAN|possible (circular|recursive) locking|suspicious RCU|inconsistent lock state|kmemleak: [0-9]+ new|Internal error'
+xen_complaints='Xen BUG|Xen WARN|Panic on CPU|FATAL TRAP|FATAL PAGE|Assertion .* failed|Xen call trace|Hardware Dom0 (crashed|shutdown: rebooting)'
+program_complaints='ERROR: [A-Za-z]+Sanitizer|runtime error:'
+
+# complaints: the lines of all logs that mean trouble
+complaints() {
+	local file
+	for file in "$out"/logs/console.log "$out"/logs/guest-*.log "$out"/logs/vtpmd.log; do
+		[ -f "$file" ] || continue
+		grep -aE "^(\(XEN\) )?(\[[0-9: .-]+\] )?\[ *[0-9]+\.[0-9]+\](\[ *[TC][0-9]+\])? .*($kernel_complaints)|^\(XEN\).*($xen_complaints)|$program_complaints" \
+			"$file" | tr -d '\r' | sed "s|^|${file##*/}: |" || true
+	done
+}
+
+# allowed: standard input without the lines that match --allow
+allowed() {
+	local regex arguments=()
+	for regex in "${opt_allow[@]}"; do
+		arguments+=(-e "$regex")
+	done
+	if [ ${#arguments[@]} = 0 ]; then
+		cat
+	else
+		grep -avE "${arguments[@]}" || true
+	fi
+}
+
+# judge: exit with the run's status
+judge() {
+	local lines
+	lines=$(complaints | allowed)
+	if [ "$outcome" = fail ] || [ "$outcome" = timeout ] || [ "$outcome" = ended ]; then
+		say "$reason"
+	fi
+	if [ -n "$lines" ]; then
+		say "a kernel or the hypervisor complained:"
+		head -n 40 <<<"$lines" >&2
+		exit "$status_complaint"
+	fi
+	case $outcome in
+	exit) exit "$script_status" ;;
+	timeout) exit "$status_timeout" ;;
+	*)
+		tail -n 15 "$out/logs/console.log" | tr -d '\r' >&2
+		exit "$status_lab"
+		;;
+	esac
+}
