@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Every entry point of xen-vtpm; "make help" lists them.
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+DESTDIR ?=
+LAB := tools/testing/lab/lab
+KBUILD = $(MAKE) -C $(KDIR) M=$(CURDIR) CONFIG_TCG_XEN=m CONFIG_XEN_TPMBACK=m
+
+.DEFAULT_GOAL := all
+.PHONY: help all modules tools rogue install install-modules install-tools \
+	check test test-unit test-lab demo lab-shell clean
+
+help:
+	@echo 'Build and install on a Xen host or guest:'
+	@echo '  all              modules and tools (the default)'
+	@echo '  modules          xen-tpmfront.ko and xen-tpmback.ko, for KDIR=DIR'
+	@echo '  tools            vtpmd, vtpm-engine and vtpmctl, into build/tools'
+	@echo '  install          install-modules and install-tools, below DESTDIR=DIR'
+	@echo '  install-modules  the modules, where they win over those of the kernel'
+	@echo '  install-tools    daemon, engine, control command, unit and manual pages'
+	@echo '  clean            remove what was built'
+	@echo 'Try and test (Debian, as root; installs what is missing):'
+	@echo '  demo             three guests on an emulated Xen host use their TPMs'
+	@echo '  lab-shell        a shell in dom0 of an emulated Xen host'
+	@echo '  test             everything below'
+	@echo '  check            static checks'
+	@echo '  test-unit        the tools, without Xen'
+	@echo '  test-lab         both drivers and the tools on an emulated Xen host;'
+	@echo '                   TESTS="NAME..." runs some of them only'
+	@echo '  rogue            the test module that plays a hostile frontend'
+
+all: modules tools
+
+modules:
+	$(KBUILD) modules
+
+rogue:
+	$(KBUILD) VTPM_ROGUE=m modules
+
+tools:
+	$(MAKE) -C tools/vtpm
+
+install: install-modules install-tools
+
+install-modules:
+	$(KBUILD) INSTALL_MOD_DIR=updates INSTALL_MOD_PATH=$(DESTDIR) modules_install
+
+install-tools:
+	$(MAKE) -C tools/vtpm install
+
+check:
+	tools/testing/check
+
+test:
+	tools/testing/run-tests check unit lab
+
+test-unit:
+	tools/testing/run-tests unit
+
+test-lab:
+	tools/testing/run-tests lab $(TESTS)
+
+demo:
+	tools/testing/demo/demo
+
+lab-shell:
+	$(LAB) shell
+
+clean:
+	$(KBUILD) clean
+	$(MAKE) -C tools/vtpm clean
+	rm -rf build

@@ -1,0 +1,437 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The shared page: takes requests from it and puts answers into it.
+ *
+ * The other side is a guest and may write the page at any time, also while it is
+ * being read here. So each field is read once, the packet is copied once, and
+ * only the copies are looked at. Nothing that is read back from the page
+ * decides about memory: offsets and sizes are fixed when connecting.
+ *
+ * All of it runs under the connection's lock, mostly in the interrupt.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/interrupt.h>
+#include <linux/module.h>
+#include <linux/string.h>
+
+#include <xen/events.h>
+
+#include "tpmback.h"
+
+static unsigned int engine_timeout_ms = 10000;
+module_param(engine_timeout_ms, uint, 0644);
+MODULE_PARM_DESC(engine_timeout_ms,
+		 "How long a command waits for an engine when none serves the vTPM, in ms (10000)");
+
+static u8 *ring_packet(struct vtpm_shared_page *page)
+{
+	return (u8 *)page + VTPM_PACKET_OFFSET(0);
+}
+
+/* The one place where something becomes visible to the guest. */
+static void ring_publish(struct tpmback_conn *conn, u8 state)
+{
+	virt_wmb();
+	WRITE_ONCE(conn->page->state, state);
+	conn->published = state;
+	notify_remote_via_irq(conn->irq);
+}
+
+/*
+ * What the response does not fill is zeroed, so that nothing of an earlier packet
+ * stays in the page.
+ */
+static void ring_publish_response(struct tpmback_conn *conn)
+{
+	u8 *packet = ring_packet(conn->page);
+	u32 length = conn->response_length;
+
+	memcpy(packet, conn->response, length);
+	memset(packet + length, 0, conn->capacity - length);
+	WRITE_ONCE(conn->page->length, length);
+	ring_publish(conn, VTPM_STATE_FINISH);
+}
+
+static void ring_finish(struct tpmback_conn *conn)
+{
+	conn->request = REQUEST_NONE;
+	conn->cancel = false;
+	if (conn->page)
+		ring_publish_response(conn);
+}
+
+static void ring_drop(struct tpmback_conn *conn)
+{
+	conn->request = REQUEST_NONE;
+	conn->cancel = false;
+	ring_publish(conn, VTPM_STATE_IDLE);
+}
+
+/* Say once per connection and cause what a guest did, and what came of it. */
+static void ring_log(struct tpmback_conn *conn, enum tpm_verdict verdict)
+{
+	if (__test_and_set_bit(verdict, &conn->logged))
+		return;
+	pr_notice("domain %u, vTPM %pUb: command of %u bytes answered with a TPM error, because %s; more of these are not logged\n",
+		  conn->dev->domid, &conn->dev->uuid, conn->length,
+		  verdict_name(verdict));
+}
+
+static void ring_refuse(struct tpmback_conn *conn, enum tpm_verdict verdict)
+{
+	command_error(conn->response, conn->command,
+		      min(conn->length, conn->capacity), verdict);
+	conn->response_length = TPM_ERROR_RESPONSE;
+	if (verdict == TPM_VERDICT_UNSERVED)
+		conn->stats.failed++;
+	else
+		conn->stats.refused++;
+	ring_log(conn, verdict);
+	ring_finish(conn);
+}
+
+static void ring_arm_stall(struct tpmback_conn *conn)
+{
+	if (!conn->accepted && !conn->gone)
+		mod_delayed_work(system_wq, &conn->stall,
+				 msecs_to_jiffies(engine_timeout_ms));
+}
+
+/* Returns whether a command was taken that somebody is going to execute. */
+static bool ring_take(struct tpmback_conn *conn)
+{
+	enum tpm_verdict verdict = TPM_VERDICT_SIZE;
+
+	virt_rmb();
+	conn->length = READ_ONCE(conn->page->length);
+	conn->locality = READ_ONCE(conn->page->locality);
+	memcpy(conn->command, ring_packet(conn->page),
+	       min(conn->length, conn->capacity));
+	if (conn->length <= conn->capacity)
+		verdict = command_check(conn->command, conn->length,
+					conn->locality, conn->localities);
+	if (verdict != TPM_VERDICT_GOOD) {
+		ring_refuse(conn, verdict);
+		return false;
+	}
+	conn->sequence++;
+	conn->stats.commands++;
+	conn->raw = RAW_COMMAND;
+	conn->request = REQUEST_PENDING;
+	ring_arm_stall(conn);
+	wake_up_interruptible(&conn->wait);
+	return true;
+}
+
+/*
+ * Returns whether this is news. A CANCEL that has overwritten a FINISH is answered
+ * with the same response again.
+ */
+static bool ring_cancel(struct tpmback_conn *conn)
+{
+	switch (conn->request) {
+	case REQUEST_NONE:
+		if (conn->published == VTPM_STATE_FINISH)
+			ring_publish_response(conn);
+		else
+			ring_drop(conn);
+		return false;
+	case REQUEST_PENDING:
+		conn->stats.cancelled++;
+		ring_drop(conn);
+		return true;
+	default:
+		if (conn->cancel)
+			return false;
+		conn->stats.cancelled++;
+		conn->cancel = true;
+		wake_up_interruptible(&conn->wait);
+		return true;
+	}
+}
+
+static void ring_park(struct tpmback_conn *conn, u8 state)
+{
+	conn->parked = true;
+	pr_notice("domain %u, vTPM %pUb: the frontend wrote state %u, which does not exist; nothing is taken from it until it starts anew\n",
+		  conn->dev->domid, &conn->dev->uuid, state);
+}
+
+/* Returns whether the event had a cause. */
+static bool ring_look(struct tpmback_conn *conn)
+{
+	u8 state = READ_ONCE(conn->page->state);
+
+	switch (state) {
+	case VTPM_STATE_IDLE:
+	case VTPM_STATE_FINISH:
+		return false;
+	case VTPM_STATE_SUBMIT:
+		return conn->request == REQUEST_NONE && ring_take(conn);
+	case VTPM_STATE_CANCEL:
+		return ring_cancel(conn);
+	default:
+		ring_park(conn, state);
+		return false;
+	}
+}
+
+/*
+ * An event without a cause, and one whose command was refused, is reported as
+ * spurious, so that the event-channel code delays a guest that sends many of
+ * them. A parked connection gets no EOI: its events stay masked.
+ */
+static irqreturn_t ring_interrupt(int irq, void *data)
+{
+	unsigned int flags = XEN_EOI_FLAG_SPURIOUS;
+	struct tpmback_conn *conn = data;
+	unsigned long irqflags;
+	bool parked;
+
+	spin_lock_irqsave(&conn->lock, irqflags);
+	conn->irq = irq;
+	if (conn->page && !conn->parked && ring_look(conn))
+		flags = 0;
+	parked = conn->parked;
+	spin_unlock_irqrestore(&conn->lock, irqflags);
+
+	if (!parked)
+		xen_irq_lateeoi(irq, flags);
+	return IRQ_HANDLED;
+}
+
+static void ring_set_page(struct tpmback_conn *conn,
+			  struct vtpm_shared_page *page)
+{
+	spin_lock_irq(&conn->lock);
+	conn->page = page;
+	conn->capacity = page ? VTPM_PACKET_MAX_SINGLE : 0;
+	spin_unlock_irq(&conn->lock);
+}
+
+/**
+ * ring_connect() - map a frontend's page and bind its event channel
+ * @conn: a connection that is not connected
+ * @xdev: its device
+ * @gref: grant reference of the page
+ * @port: the frontend's port
+ *
+ * The page is not cleared: a frontend may have submitted a command already. The new event
+ * channel is pending from the start, so that the interrupt finds it.
+ *
+ * Context: process; may sleep. The device's lock is held.
+ * Return: 0, or a negative errno after xenbus_dev_fatal(); then nothing is left mapped.
+ */
+int ring_connect(struct tpmback_conn *conn, struct xenbus_device *xdev,
+		 grant_ref_t gref, evtchn_port_t port)
+{
+	struct vtpm_shared_page *page;
+	void *addr;
+	int err;
+
+	err = xenbus_map_ring_valloc(xdev, &gref, 1, &addr);
+	if (err) {
+		xenbus_dev_fatal(xdev, err, "mapping ring-ref %u", gref);
+		return err;
+	}
+	page = addr;
+	if (READ_ONCE(page->nr_extra_pages)) {
+		err = -EPROTO;
+		xenbus_dev_fatal(xdev, err,
+				 "the frontend uses extra pages, which were not offered");
+		goto err_unmap;
+	}
+	ring_set_page(conn, page);
+	err = bind_interdomain_evtchn_to_irqhandler_lateeoi(xdev, port,
+							    ring_interrupt, 0,
+							    KBUILD_MODNAME,
+							    conn);
+	if (err < 0) {
+		xenbus_dev_fatal(xdev, err, "binding event-channel %u", port);
+		goto err_page;
+	}
+	spin_lock_irq(&conn->lock);
+	conn->irq = err;
+	spin_unlock_irq(&conn->lock);
+	return 0;
+
+err_page:
+	ring_set_page(conn, NULL);
+err_unmap:
+	xenbus_unmap_ring_vfree(xdev, addr);
+	return err;
+}
+
+/**
+ * ring_disconnect() - undo ring_connect()
+ * @conn: a connection, connected or not
+ * @xdev: its device
+ *
+ * Context: process; may sleep. The device's lock is held.
+ */
+void ring_disconnect(struct tpmback_conn *conn, struct xenbus_device *xdev)
+{
+	struct vtpm_shared_page *page = conn->page;
+
+	if (!page)
+		return;
+	ring_set_page(conn, NULL);
+	unbind_from_irqhandler(conn->irq, conn);
+	xenbus_unmap_ring_vfree(xdev, page);
+}
+
+static int ring_may_answer(struct tpmback_conn *conn, u32 length)
+{
+	if (conn->gone || !conn->page)
+		return -EPIPE;
+	if (conn->request != REQUEST_DELIVERED)
+		return -ESTALE;
+	return length > conn->capacity ? -EMSGSIZE : 0;
+}
+
+static void ring_respond(struct tpmback_conn *conn, u32 length)
+{
+	swap(conn->incoming, conn->response);
+	conn->response_length = length;
+	conn->stats.responses++;
+	ring_finish(conn);
+}
+
+/**
+ * ring_answer() - give the response of the TPM to the frontend
+ * @conn: the connection, whose write_lock is held; the response is in its
+ *	incoming buffer and has passed response_check()
+ * @sequence: of the request that is answered
+ * @length: bytes of the response
+ *
+ * Context: process.
+ * Return: 0; -EPIPE, -ESTALE or -EMSGSIZE as &struct vtpm_response says.
+ */
+int ring_answer(struct tpmback_conn *conn, u64 sequence, u32 length)
+{
+	int err;
+
+	spin_lock_irq(&conn->lock);
+	err = ring_may_answer(conn, length);
+	if (!err && sequence != conn->sequence)
+		err = -ESTALE;
+	if (!err)
+		ring_respond(conn, length);
+	spin_unlock_irq(&conn->lock);
+	return err;
+}
+
+/* The engine has said whether it took the locality: go on with the command. */
+static void ring_locality_set(struct tpmback_conn *conn)
+{
+	if (!response_is_success(conn->incoming)) {
+		ring_refuse(conn, TPM_VERDICT_LOCALITY);
+		return;
+	}
+	conn->raw_locality = conn->locality;
+	conn->raw = RAW_COMMAND;
+	if (conn->cancel) {
+		ring_drop(conn);
+		return;
+	}
+	conn->request = REQUEST_PENDING;
+	wake_up_interruptible(&conn->wait);
+}
+
+/**
+ * ring_answer_raw() - take a response from the engine of a raw connection
+ * @conn: as for ring_answer()
+ * @length: bytes of the response
+ *
+ * The response may be that to the locality command, which the frontend never sees.
+ *
+ * Context: process.
+ * Return: 0; -EPIPE, -ESTALE or -EMSGSIZE as &struct vtpm_response says.
+ */
+int ring_answer_raw(struct tpmback_conn *conn, u32 length)
+{
+	int err;
+
+	spin_lock_irq(&conn->lock);
+	err = ring_may_answer(conn, length);
+	if (!err && conn->raw == RAW_LOCALITY)
+		ring_locality_set(conn);
+	else if (!err)
+		ring_respond(conn, length);
+	spin_unlock_irq(&conn->lock);
+	return err;
+}
+
+/**
+ * ring_serve() - a descriptor of a connection is being opened
+ * @conn: the connection
+ * @policy: what the controller asks for; it has been checked
+ *
+ * A request that waits for an engine must fit the new policy too.
+ *
+ * Context: process.
+ * Return: 0; -ENOENT, the connection has ended; -EBUSY, it has a descriptor.
+ */
+int ring_serve(struct tpmback_conn *conn, const struct vtpm_accept *policy)
+{
+	int err = 0;
+
+	spin_lock_irq(&conn->lock);
+	if (conn->gone) {
+		err = -ENOENT;
+	} else if (conn->accepted) {
+		err = -EBUSY;
+	} else {
+		conn->accepted = true;
+		conn->mode = policy->mode;
+		conn->localities = policy->localities;
+		conn->raw_locality = 0;
+		if (conn->request == REQUEST_PENDING && conn->page &&
+		    !(conn->localities & BIT(conn->locality)))
+			ring_refuse(conn, TPM_VERDICT_LOCALITY);
+	}
+	spin_unlock_irq(&conn->lock);
+	return err;
+}
+
+/**
+ * ring_unserve() - the descriptor of a connection was closed
+ * @conn: the connection
+ *
+ * A request that somebody has read is failed at once: whether it was executed is
+ * not known, so nobody may get it again. One that nobody has read waits for
+ * the next engine.
+ *
+ * Context: process.
+ */
+void ring_unserve(struct tpmback_conn *conn)
+{
+	spin_lock_irq(&conn->lock);
+	conn->accepted = false;
+	if (conn->request == REQUEST_DELIVERED)
+		ring_refuse(conn, TPM_VERDICT_UNSERVED);
+	else if (conn->request == REQUEST_PENDING)
+		ring_arm_stall(conn);
+	spin_unlock_irq(&conn->lock);
+}
+
+/**
+ * ring_stall() - fail a request that has waited too long for an engine
+ * @work: the connection's stall work
+ *
+ * It is armed when a request is taken and when a descriptor is closed; nothing
+ * that the guest does meanwhile can put it off.
+ *
+ * Context: work queue.
+ */
+void ring_stall(struct work_struct *work)
+{
+	struct tpmback_conn *conn = container_of(to_delayed_work(work),
+						 struct tpmback_conn, stall);
+
+	spin_lock_irq(&conn->lock);
+	if (conn->request == REQUEST_PENDING && !conn->accepted && conn->page)
+		ring_refuse(conn, TPM_VERDICT_UNSERVED);
+	spin_unlock_irq(&conn->lock);
+}

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * xen-tpmback: the backend of Xen's virtual TPM, bus control.
+ *
+ * What the frontend's state asks for, whatever ours is:
+ *
+ *   frontend            backend
+ *   Initialising        a new connection, InitWait (unless it waits there already)
+ *   Initialised,        connect, once somebody has accepted the connection; if
+ *   Connected           connected to another page already, begin anew
+ *   Closing             disconnect, Closing
+ *   Closed              disconnect, Closed; unregister unless still online
+ *   gone                disconnect, unregister
+ *
+ * The toolstack waits for InitWait and looks for just that state. A frontend that runs already
+ * would let us leave it in no time, so a new device stays there
+ * for a while; there is no event that tells when the toolstack has looked.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include <xen/xen.h>
+
+#include "tpmback.h"
+
+static unsigned int initwait_ms = 1000;
+module_param(initwait_ms, uint, 0644);
+MODULE_PARM_DESC(initwait_ms,
+		 "How long a new device stays in InitWait at least, for the toolstack to see it, in ms (1000)");
+
+static void device_release(struct kref *ref)
+{
+	kfree(container_of(ref, struct tpmback_device, ref));
+}
+
+void device_get(struct tpmback_device *dev)
+{
+	kref_get(&dev->ref);
+}
+
+void device_put(struct tpmback_device *dev)
+{
+	kref_put(&dev->ref, device_release);
+}
+
+/* What follows up to device_try_connect() runs under the device's lock. */
+
+static void device_end_conn(struct tpmback_device *dev)
+{
+	if (!dev->conn)
+		return;
+	ring_disconnect(dev->conn, dev->xdev);
+	conn_end(dev->conn);
+	dev->conn = NULL;
+}
+
+/* The device goes Closing, and waits for the frontend to start anew. */
+static void device_fail(struct tpmback_device *dev, int err, const char *why)
+{
+	xenbus_dev_fatal(dev->xdev, err, "domain %u, vTPM %pUb: %s", dev->domid,
+			 &dev->uuid, why);
+	device_end_conn(dev);
+}
+
+static void device_await(struct tpmback_device *dev)
+{
+	device_end_conn(dev);
+	dev->conn = conn_new(dev);
+	if (!dev->conn)
+		device_fail(dev, -ENOMEM, "no memory for a connection");
+	else
+		xenbus_switch_state(dev->xdev, XenbusStateInitWait);
+}
+
+static void device_queue_connect(struct tpmback_device *dev)
+{
+	unsigned long delay = 0;
+
+	if (time_before(jiffies, dev->connect_after))
+		delay = dev->connect_after - jiffies;
+	mod_delayed_work(system_wq, &dev->connect_work, delay);
+}
+
+static int device_read_ring(struct tpmback_device *dev, grant_ref_t *gref,
+			    evtchn_port_t *port)
+{
+	return xenbus_gather(XBT_NIL, dev->xdev->otherend,
+			     "ring-ref", "%u", gref,
+			     "event-channel", "%u", port, NULL);
+}
+
+static void device_connect(struct tpmback_device *dev)
+{
+	struct xenbus_device *xdev = dev->xdev;
+
+	if (xenbus_read_unsigned(xdev->otherend, "feature-protocol-v2", 0) != 1) {
+		device_fail(dev, -EPROTONOSUPPORT,
+			    "the frontend speaks version 1 of the protocol, only version 2 is supported; load a newer frontend in the guest");
+		return;
+	}
+	if (device_read_ring(dev, &dev->gref, &dev->port)) {
+		device_fail(dev, -EINVAL,
+			    "the frontend's ring-ref or event-channel cannot be read");
+		return;
+	}
+	if (ring_connect(dev->conn, xdev, dev->gref, dev->port)) {
+		device_end_conn(dev);
+		return;
+	}
+	xenbus_switch_state(xdev, XenbusStateConnected);
+	connections_notify();
+}
+
+static bool device_may_connect(struct tpmback_device *dev)
+{
+	return dev->xdev && dev->conn && !conn_is_connected(dev->conn) &&
+	       conn_is_accepted(dev->conn) &&
+	       (dev->frontend_state == XenbusStateInitialised ||
+		dev->frontend_state == XenbusStateConnected);
+}
+
+static void device_connect_work(struct work_struct *work)
+{
+	struct tpmback_device *dev = container_of(to_delayed_work(work),
+						  struct tpmback_device,
+						  connect_work);
+
+	mutex_lock(&dev->lock);
+	if (device_may_connect(dev))
+		device_connect(dev);
+	mutex_unlock(&dev->lock);
+}
+
+/*
+ * The frontend says that its page is there. It may say so twice, and it may come
+ * with another page (after a resume) without a word of having left the old one.
+ */
+static void device_frontend_ready(struct tpmback_device *dev)
+{
+	evtchn_port_t port;
+	grant_ref_t gref;
+
+	if (!dev->conn)
+		return;
+	if (conn_is_connected(dev->conn)) {
+		if (device_read_ring(dev, &gref, &port) ||
+		    (gref == dev->gref && port == dev->port))
+			return;
+		device_await(dev);
+	}
+	device_queue_connect(dev);
+}
+
+static void device_frontend_starts(struct tpmback_device *dev)
+{
+	if (dev->xdev->state == XenbusStateInitWait && dev->conn &&
+	    !conn_is_connected(dev->conn))
+		return;
+	device_await(dev);
+}
+
+static void device_frontend_closes(struct tpmback_device *dev,
+				   enum xenbus_state state)
+{
+	device_end_conn(dev);
+	xenbus_switch_state(dev->xdev, state);
+}
+
+/**
+ * device_try_connect() - connect if all conditions are met
+ * @dev: a device, which may have been removed
+ *
+ * Context: process; may sleep. The device's lock is not held.
+ */
+void device_try_connect(struct tpmback_device *dev)
+{
+	mutex_lock(&dev->lock);
+	if (dev->xdev)
+		device_queue_connect(dev);
+	mutex_unlock(&dev->lock);
+}
+
+/* Returns whether the device is to be unregistered. */
+static bool device_follow(struct tpmback_device *dev, enum xenbus_state state)
+{
+	dev->frontend_state = state;
+	switch (state) {
+	case XenbusStateInitialising:
+		device_frontend_starts(dev);
+		return false;
+	case XenbusStateInitialised:
+	case XenbusStateConnected:
+		device_frontend_ready(dev);
+		return false;
+	case XenbusStateClosing:
+		device_frontend_closes(dev, XenbusStateClosing);
+		return false;
+	case XenbusStateClosed:
+		device_frontend_closes(dev, XenbusStateClosed);
+		return !xenbus_dev_is_online(dev->xdev);
+	case XenbusStateUnknown:
+		device_end_conn(dev);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void tpmback_frontend_changed(struct xenbus_device *xdev,
+				     enum xenbus_state state)
+{
+	struct tpmback_device *dev = dev_get_drvdata(&xdev->dev);
+	bool unregister;
+
+	mutex_lock(&dev->lock);
+	unregister = device_follow(dev, state);
+	mutex_unlock(&dev->lock);
+	if (unregister)
+		device_unregister(&xdev->dev);
+}
+
+static int device_read_identity(struct tpmback_device *dev,
+				struct xenbus_device *xdev)
+{
+	char *uuid;
+	int err;
+
+	dev->domid = xdev->otherend_id;
+	err = xenbus_scanf(XBT_NIL, xdev->nodename, "handle", "%u",
+			   &dev->handle);
+	if (err != 1)
+		return err < 0 ? err : -EINVAL;
+	uuid = xenbus_read(XBT_NIL, xdev->nodename, "uuid", NULL);
+	if (IS_ERR(uuid))
+		return PTR_ERR(uuid);
+	err = uuid_parse(uuid, &dev->uuid);
+	kfree(uuid);
+	return err;
+}
+
+static struct tpmback_device *device_alloc(void)
+{
+	struct tpmback_device *dev = kzalloc(sizeof(*dev), GFP_KERNEL);
+
+	if (!dev)
+		return NULL;
+	kref_init(&dev->ref);
+	mutex_init(&dev->lock);
+	INIT_DELAYED_WORK(&dev->connect_work, device_connect_work);
+	dev->connect_after = jiffies + msecs_to_jiffies(initwait_ms);
+	dev->frontend_state = XenbusStateUnknown;
+	return dev;
+}
+
+static int tpmback_probe(struct xenbus_device *xdev,
+			 const struct xenbus_device_id *id)
+{
+	struct tpmback_device *dev = device_alloc();
+	int err;
+
+	if (!dev) {
+		xenbus_dev_fatal(xdev, -ENOMEM, "no memory for the device");
+		return -ENOMEM;
+	}
+	err = device_read_identity(dev, xdev);
+	if (err) {
+		xenbus_dev_fatal(xdev, err,
+				 "reading %s/uuid and handle, which the toolstack writes",
+				 xdev->nodename);
+		goto err_device;
+	}
+	err = xenbus_printf(XBT_NIL, xdev->nodename, "feature-protocol-v2",
+			    "%u", 1);
+	if (err) {
+		xenbus_dev_fatal(xdev, err, "writing %s/feature-protocol-v2",
+				 xdev->nodename);
+		goto err_device;
+	}
+	dev->xdev = xdev;
+	dev_set_drvdata(&xdev->dev, dev);
+	mutex_lock(&dev->lock);
+	device_await(dev);
+	mutex_unlock(&dev->lock);
+	return 0;
+
+err_device:
+	device_put(dev);
+	return err;
+}
+
+static void tpmback_remove(struct xenbus_device *xdev)
+{
+	struct tpmback_device *dev = dev_get_drvdata(&xdev->dev);
+
+	if (!dev)
+		return;
+	mutex_lock(&dev->lock);
+	device_end_conn(dev);
+	dev->xdev = NULL;
+	mutex_unlock(&dev->lock);
+	cancel_delayed_work_sync(&dev->connect_work);
+	dev_set_drvdata(&xdev->dev, NULL);
+	device_put(dev);
+}
+
+static const struct xenbus_device_id tpmback_ids[] = {
+	{ "vtpm" },
+	{ "" }
+};
+
+static struct xenbus_driver tpmback_driver = {
+	.name = "xen-tpmback",
+	.ids = tpmback_ids,
+	.probe = tpmback_probe,
+	.remove = tpmback_remove,
+	.otherend_changed = tpmback_frontend_changed,
+};
+
+static int __init tpmback_init(void)
+{
+	int err;
+
+	if (!xen_domain())
+		return -ENODEV;
+	err = chardev_init();
+	if (err)
+		return err;
+	err = xenbus_register_backend(&tpmback_driver);
+	if (err)
+		chardev_exit();
+	return err;
+}
+module_init(tpmback_init);
+
+static void __exit tpmback_exit(void)
+{
+	xenbus_unregister_driver(&tpmback_driver);
+	chardev_exit();
+}
+module_exit(tpmback_exit);
+
+MODULE_DESCRIPTION("Xen virtual TPM backend");
+MODULE_LICENSE("GPL");
+MODULE_ALIAS("xen-backend:vtpm");
