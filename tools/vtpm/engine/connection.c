@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* One connection: its requests and responses, as include/uapi/xen/vtpm.h has them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine.h"
+#include "tpm.h"
+
+void connection_add(struct engine *engine, int fd, uint64_t id)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (engine->connection_count == ENGINE_MAX_CONNECTIONS || flags < 0 ||
+	    fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
+		log_error(&engine->log, "cannot serve connection %llu",
+			  (unsigned long long)id);
+		close(fd);
+		return;
+	}
+	engine->connections[engine->connection_count++] =
+		(struct connection){ .fd = fd, .id = id };
+}
+
+void connection_close(struct engine *engine, struct connection *connection, const char *why)
+{
+	struct control_message msg = { .type = CONTROL_CLOSED, .id = connection->id };
+
+	log_info(&engine->log, "connection %llu closed: %s",
+		 (unsigned long long)connection->id, why);
+	close(connection->fd);
+	*connection = engine->connections[--engine->connection_count];
+	if (engine->options.control_fd < 0)
+		return;
+	snprintf(msg.text, sizeof(msg.text), "%s", why);
+	control_send(engine->options.control_fd, &msg, -1);
+}
+
+/*
+ * The kernel has checked all this. If it does not hold, the other side is no
+ * kernel, and there is nothing to be said to it.
+ */
+static bool request_is_valid(const struct vtpm_request *request, ssize_t size)
+{
+	return size >= (ssize_t)(sizeof(*request) + TPM_HEADER_SIZE) &&
+	       request->length == size - sizeof(*request) &&
+	       request->locality <= 4 && request->reserved == 0;
+}
+
+/* Returns 1 if there is a request, 0 if not; the connection may be closed then. */
+static int take_request(struct engine *engine, struct connection *connection,
+			struct vtpm_request *request)
+{
+	ssize_t size = read(connection->fd, engine->request, sizeof(engine->request));
+
+	if (size < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (size <= 0) {
+		connection_close(engine, connection,
+				 size < 0 ? strerror(errno) : "the frontend has gone");
+		return 0;
+	}
+	memcpy(request, engine->request, sizeof(*request));
+	if (request_is_valid(request, size))
+		return 1;
+	log_error(&engine->log, "connection %llu: malformed request of %zd bytes",
+		  (unsigned long long)connection->id, size);
+	connection_close(engine, connection, "malformed request");
+	return 0;
+}
+
+/* Puts the response into engine->response and returns its bytes. */
+static size_t execute(struct engine *engine, const struct connection *connection,
+		      const struct vtpm_request *request)
+{
+	const uint8_t *command = engine->request + sizeof(*request);
+	uint8_t *packet = engine->response + sizeof(struct vtpm_response);
+	const uint8_t *response;
+	bool cancellable;
+	size_t size;
+
+	if (request->kind != VTPM_REQUEST_COMMAND) {
+		tpm_failure(packet);
+		return TPM_HEADER_SIZE;
+	}
+	cancellable = tpm_may_be_cancelled(command, request->length);
+	if (cancellable)
+		cancel_begin(engine->cancel, connection->fd);
+	size = tpm_execute(request->locality, command, request->length, &response);
+	if (cancellable)
+		cancel_end(engine->cancel);
+	engine->counters.commands++;
+	memcpy(packet, response, size);
+	return size;
+}
+
+static ssize_t write_response(struct engine *engine, const struct connection *connection,
+			      uint64_t sequence, size_t size)
+{
+	struct vtpm_response header = { .sequence = sequence, .length = size };
+
+	memcpy(engine->response, &header, sizeof(header));
+	return write(connection->fd, engine->response, sizeof(header) + size);
+}
+
+/*
+ * ESTALE: the request was taken back, nobody waits any more. EMSGSIZE cannot be, the
+ * TPM's buffer has the size of the frontend's page; still the guest is not left waiting.
+ */
+static void answer(struct engine *engine, struct connection *connection, uint64_t sequence,
+		   size_t size)
+{
+	ssize_t n = write_response(engine, connection, sequence, size);
+
+	if (n < 0 && errno == EMSGSIZE) {
+		log_error(&engine->log, "a response of %zu bytes is too large for connection %llu",
+			  size, (unsigned long long)connection->id);
+		tpm_failure(engine->response + sizeof(struct vtpm_response));
+		n = write_response(engine, connection, sequence, TPM_HEADER_SIZE);
+	}
+	if (n >= 0 || errno == ESTALE)
+		return;
+	connection_close(engine, connection,
+			 errno == EPIPE ? "the frontend has gone" : strerror(errno));
+}
+
+int connection_serve(struct engine *engine, struct connection *connection)
+{
+	struct vtpm_request request;
+	size_t size;
+	int ret;
+
+	connection->ticket = 0;
+	if (!take_request(engine, connection, &request))
+		return 0;
+	size = execute(engine, connection, &request);
+	/* Save before response: nothing leaves before it would survive a power cut. */
+	ret = engine_persist(engine);
+	if (!ret)
+		answer(engine, connection, request.sequence, size);
+	explicit_bzero(engine->request, sizeof(request) + request.length);
+	explicit_bzero(engine->response, sizeof(struct vtpm_response) + size);
+	return ret;
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vtpm-engine: runs one TPM. It gets everything as open descriptors and opens
+ * nothing itself once it is up.
+ */
+#include <errno.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <openssl/crypto.h>
+
+#include "engine.h"
+#include "sandbox.h"
+#include "tpm.h"
+
+/* The name of the open store, for messages only. */
+static void store_name(int fd, char *name, size_t size)
+{
+	char link[32];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, name, size - 1);
+	if (n < 0)
+		n = snprintf(name, size, "store");
+	name[n] = '\0';
+}
+
+/* Signals arrive at a descriptor; a guest that has gone sends no signal. */
+static int set_up_signals(struct engine *engine, struct error *err)
+{
+	sigset_t signals;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	engine->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (engine->signal_fd < 0)
+		return error_set(err, errno, "cannot take signals: %s", strerror(errno));
+	return 0;
+}
+
+static int open_store(struct engine *engine, struct error *err)
+{
+	const struct engine_options *options = &engine->options;
+	char name[128];
+	int ret;
+
+	engine->store = vnvram_new(&options->uuid, options->tpm, &vnvram_system_io);
+	if (!engine->store || tpm_register_entries(engine->store))
+		return error_set(err, ENOMEM, "out of memory");
+	store_name(options->store_fd, name, sizeof(name));
+	vnvram_attach(engine->store, options->store_fd, name);
+	ret = vnvram_lock(engine->store, err);
+	if (ret)
+		return ret;
+	ret = options->create ? vnvram_format(engine->store, err) :
+		vnvram_start(engine->store, err);
+	if (!ret && *vnvram_warning(engine->store))
+		log_warning(&engine->log, "%s", vnvram_warning(engine->store));
+	return ret;
+}
+
+static int start_tpm(struct engine *engine, struct error *err)
+{
+	struct tpm_setup setup = {
+		.version = engine->options.tpm,
+		.buffer_size = engine->options.buffer_size,
+		.create = engine->options.create,
+		.store = engine->store,
+		.log = &engine->log,
+	};
+	int ret = tpm_start(&setup, err);
+
+	/* A new TPM is durable before anybody hears of it. */
+	return ret ? ret : vnvram_commit(engine->store, err);
+}
+
+static int bring_up(struct engine *engine, struct error *err)
+{
+	int ret = sandbox_prepare(err);
+
+	/* The machine's OpenSSL configuration has no say in what a TPM computes. */
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+	/* One heap is enough, the second thread allocates nothing. */
+	mallopt(M_ARENA_MAX, 1);
+	if (!ret)
+		ret = set_up_signals(engine, err);
+	if (!ret)
+		ret = open_store(engine, err);
+	if (!ret)
+		ret = start_tpm(engine, err);
+	if (ret)
+		return ret;
+	engine->cancel = cancel_new(tpm_cancel, err);
+	if (!engine->cancel)
+		return -ENOMEM;
+	return engine->options.sandbox ? sandbox_enter(err) : 0;
+}
+
+/* The state is at fault, and trying again would not help. */
+static bool state_is_refused(int ret)
+{
+	return ret == -EINVAL || ret == -ENODATA || ret == -EPROTO || ret == -EXDEV ||
+	       ret == -EUCLEAN || ret == -EFBIG || ret == -EEXIST;
+}
+
+static enum engine_exit refuse(struct engine *engine, int ret, const struct error *err)
+{
+	log_error(&engine->log, "%s", err->text);
+	if (ret == -EBUSY)
+		return ENGINE_EXIT_LOCKED;
+	engine_report(engine, state_is_refused(ret) ? CONTROL_REFUSED : CONTROL_FAILED,
+		      err->text);
+	return state_is_refused(ret) ? ENGINE_EXIT_REFUSED : ENGINE_EXIT_FAILED;
+}
+
+static enum engine_exit serve(struct engine *engine)
+{
+	int ret;
+
+	for (unsigned int i = 0; i < engine->options.conn_count; i++)
+		connection_add(engine, engine->options.conn_fds[i], engine->options.conn_fds[i]);
+	log_info(&engine->log, "TPM %s is up, generation %llu",
+		 engine->options.tpm == VNVRAM_TPM_20 ? "2.0" : "1.2",
+		 (unsigned long long)vnvram_generation(engine->store));
+	engine_report(engine, CONTROL_READY, "");
+	ret = engine_loop(engine);
+	if (!ret) {
+		tpm_shutdown();
+		ret = engine_persist(engine);
+	}
+	if (!ret)
+		log_info(&engine->log, "TPM is down, generation %llu",
+			 (unsigned long long)vnvram_generation(engine->store));
+	tpm_stop();
+	return ret ? ENGINE_EXIT_FAILED : ENGINE_EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+	static struct engine engine;
+	char uuid[UUID_TEXT_SIZE], name[64];
+	enum engine_exit code;
+	struct error err = { "" };
+	int ret;
+
+	ret = options_parse(&engine.options, argc, argv, &err);
+	if (ret > 0)
+		return ENGINE_EXIT_OK;
+	snprintf(name, sizeof(name), "vtpm-engine %s",
+		 ret ? "" : uuid_format(&engine.options.uuid, uuid));
+	log_init(&engine.log, ret ? STDERR_FILENO : engine.options.log_fd, name);
+	if (ret) {
+		log_error(&engine.log, "%s", err.text);
+		return ENGINE_EXIT_USAGE;
+	}
+	ret = bring_up(&engine, &err);
+	code = ret ? refuse(&engine, ret, &err) : serve(&engine);
+	vnvram_free(engine.store);
+	return code;
+}

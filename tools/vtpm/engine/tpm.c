@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libtpms/tpm_error.h>
+#include <libtpms/tpm_library.h>
+#include <libtpms/tpm_memory.h>
+#include <libtpms/tpm_nvfilename.h>
+
+#include "tpm.h"
+#include "tpm12.h"
+#include "tpm_wire.h"
+
+/*
+ * Room for each kind of state. libtpms 0.9's bounds are 177 KB of permanent state, 64 KB
+ * of volatile state (TPM 2.0) and 21 KB of saved state (TPM 1.2).
+ */
+#define PERMANENT_MAX	(224 * 1024)
+#define VOLATILE_MAX	(80 * 1024)
+#define SAVESTATE_MAX	(32 * 1024)
+
+/* See the top of tpm.h for why this is static. */
+static struct {
+	struct tpm_setup setup;
+	bool manufacture;	/* a missing permanent state means: make one */
+	uint8_t locality;	/* of the command being executed */
+	unsigned char *response;	/* owned by libtpms' allocator */
+	uint32_t response_capacity;
+	uint8_t failure[TPM_HEADER_SIZE];
+} tpm;
+
+int tpm_register_entries(struct vnvram *store)
+{
+	int ret = vnvram_register(store, TPM_PERMANENT_ALL_NAME, PERMANENT_MAX);
+
+	if (!ret)
+		ret = vnvram_register(store, TPM_VOLATILESTATE_NAME, VOLATILE_MAX);
+	if (!ret)
+		ret = vnvram_register(store, TPM_SAVESTATE_NAME, SAVESTATE_MAX);
+	return ret;
+}
+
+static TPM_RESULT callback_init(void)
+{
+	return TPM_SUCCESS;
+}
+
+/*
+ * TPM_RETRY means "there is none". For the permanent state libtpms then makes a
+ * new TPM, which nobody may get by accident.
+ */
+static TPM_RESULT load_missing(const char *name)
+{
+	if (strcmp(name, TPM_PERMANENT_ALL_NAME) || tpm.manufacture)
+		return TPM_RETRY;
+	log_error(tpm.setup.log, "the permanent state is missing from the store");
+	return TPM_FAIL;
+}
+
+static TPM_RESULT callback_load(unsigned char **data, uint32_t *length, uint32_t number,
+				const char *name)
+{
+	const void *bytes;
+	size_t size;
+
+	(void)number;
+	if (vnvram_read(tpm.setup.store, name, &bytes, &size))
+		return load_missing(name);
+	/* libtpms frees it with free(). Its own allocator is limited to 128 KB. */
+	*data = malloc(size ? size : 1);
+	if (!*data)
+		return TPM_FAIL;
+	memcpy(*data, bytes, size);
+	*length = size;
+	return TPM_SUCCESS;
+}
+
+/* Only keeps the bytes: the engine commits once, when the command is over. */
+static TPM_RESULT callback_store(const unsigned char *data, uint32_t length, uint32_t number,
+				 const char *name)
+{
+	int ret = vnvram_write(tpm.setup.store, name, data, length);
+
+	(void)number;
+	if (!ret)
+		return TPM_SUCCESS;
+	log_error(tpm.setup.log, "cannot keep %u bytes of %s: %s", length, name, strerror(-ret));
+	return TPM_FAIL;
+}
+
+static TPM_RESULT callback_delete(uint32_t number, const char *name, TPM_BOOL must_exist)
+{
+	(void)number;
+	if (vnvram_delete(tpm.setup.store, name) && must_exist)
+		return TPM_FAIL;
+	return TPM_SUCCESS;
+}
+
+static TPM_RESULT callback_locality(TPM_MODIFIER_INDICATOR *locality, uint32_t number)
+{
+	(void)number;
+	*locality = tpm.locality;
+	return TPM_SUCCESS;
+}
+
+/* Nobody stands at a virtual machine. TPM 1.2 has a command for it instead. */
+static TPM_RESULT callback_presence(TPM_BOOL *present, uint32_t number)
+{
+	(void)number;
+	*present = FALSE;
+	return TPM_SUCCESS;
+}
+
+static int set_up_library(struct error *err)
+{
+	static struct libtpms_callbacks callbacks = {
+		.sizeOfStruct = sizeof(callbacks),
+		.tpm_nvram_init = callback_init,
+		.tpm_nvram_loaddata = callback_load,
+		.tpm_nvram_storedata = callback_store,
+		.tpm_nvram_deletename = callback_delete,
+		.tpm_io_init = callback_init,
+		.tpm_io_getlocality = callback_locality,
+		.tpm_io_getphysicalpresence = callback_presence,
+	};
+	TPMLIB_TPMVersion version = tpm.setup.version == VNVRAM_TPM_12 ?
+		TPMLIB_TPM_VERSION_1_2 : TPMLIB_TPM_VERSION_2;
+
+	if (TPMLIB_RegisterCallbacks(&callbacks) || TPMLIB_ChooseTPMVersion(version))
+		return error_set(err, EIO, "libtpms does not support this kind of TPM");
+	return 0;
+}
+
+static int set_buffer_size(struct error *err)
+{
+	uint32_t wanted = tpm.setup.buffer_size;
+	uint32_t got = TPMLIB_SetBufferSize(wanted, NULL, NULL);
+
+	if (got != wanted)
+		return error_set(err, EINVAL, "libtpms cannot use a buffer of %u bytes, only of %u",
+				 wanted, got);
+	return 0;
+}
+
+static int power_on(struct error *err)
+{
+	TPM_RESULT result;
+	int ret = set_buffer_size(err);
+
+	if (ret)
+		return ret;
+	result = TPMLIB_MainInit();
+	if (result)
+		return error_set(err, EUCLEAN, "libtpms does not accept the TPM's state (0x%x)",
+				 result);
+	return 0;
+}
+
+/*
+ * A new TPM 1.2 needs some commands before a guest can use it, and then another
+ * power-on, because the guest is the one who sends Startup.
+ */
+static int manufacture(struct error *err)
+{
+	int ret;
+
+	tpm.manufacture = true;
+	ret = power_on(err);
+	tpm.manufacture = false;
+	if (ret || tpm.setup.version != VNVRAM_TPM_12)
+		return ret;
+	ret = tpm12_prepare(err);
+	TPMLIB_Terminate();
+	return ret ? ret : power_on(err);
+}
+
+int tpm_start(const struct tpm_setup *setup, struct error *err)
+{
+	bool present = !vnvram_read(setup->store, TPM_PERMANENT_ALL_NAME, NULL, NULL);
+	int ret;
+
+	tpm.setup = *setup;
+	if (present == setup->create)
+		return error_set(err, EUCLEAN, present ? "there is a TPM in the store already" :
+				 "the permanent state is missing from the store");
+	ret = set_up_library(err);
+	if (ret)
+		return ret;
+	ret = setup->create ? manufacture(err) : power_on(err);
+	if (!ret && vnvram_read(setup->store, TPM_PERMANENT_ALL_NAME, NULL, NULL))
+		ret = error_set(err, EIO, "libtpms made a TPM without permanent state");
+	return ret;
+}
+
+void tpm_failure(uint8_t *response)
+{
+	bool tpm12 = tpm.setup.version == VNVRAM_TPM_12;
+
+	put_be16(response, tpm12 ? TPM12_TAG_RESPONSE : TPM2_ST_NO_SESSIONS);
+	put_be32(response + 2, TPM_HEADER_SIZE);
+	put_be32(response + 6, tpm12 ? TPM_FAIL : TPM2_RC_FAILURE);
+}
+
+size_t tpm_execute(uint8_t locality, const uint8_t *command, size_t size,
+		   const uint8_t **response)
+{
+	uint32_t length = 0;
+	TPM_RESULT result;
+
+	tpm.locality = locality;
+	result = TPMLIB_Process(&tpm.response, &length, &tpm.response_capacity,
+				(unsigned char *)command, size);
+	if (!result && length >= TPM_HEADER_SIZE && length <= tpm.setup.buffer_size) {
+		*response = tpm.response;
+		return length;
+	}
+	log_error(tpm.setup.log, "libtpms gave no usable response (0x%x, %u bytes)", result,
+		  length);
+	tpm_failure(tpm.failure);
+	*response = tpm.failure;
+	return sizeof(tpm.failure);
+}
+
+void tpm_cancel(void)
+{
+	TPMLIB_CancelCommand();
+}
+
+bool tpm_may_be_cancelled(const uint8_t *command, size_t size)
+{
+	if (size < TPM_HEADER_SIZE || tpm.setup.version != VNVRAM_TPM_20)
+		return false;
+	switch (get_be32(command + 6)) {
+	case TPM2_CC_CREATE_PRIMARY:
+	case TPM2_CC_CREATE:
+	case TPM2_CC_CREATE_LOADED:
+	case TPM2_CC_COMMIT:
+	case TPM2_CC_SELF_TEST:
+	case TPM2_CC_INCREMENTAL_SELF_TEST:
+		return true;
+	default:
+		return false;
+	}
+}
+
+void tpm_shutdown(void)
+{
+	static const uint8_t shutdown_clear[] = {
+		0x80, 0x01, 0, 0, 0, 12, 0, 0, 0x01, 0x45, 0x00, 0x00,
+	};
+	const uint8_t *response;
+
+	if (tpm.setup.version == VNVRAM_TPM_20)
+		tpm_execute(0, shutdown_clear, sizeof(shutdown_clear), &response);
+}
+
+void tpm_stop(void)
+{
+	TPMLIB_Terminate();
+	TPM_Free(tpm.response);
+	memset(&tpm, 0, sizeof(tpm));
+}

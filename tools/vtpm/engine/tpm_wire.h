@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Numbers and byte order of TPM commands, as the TCG's specifications have them. */
+#ifndef ENGINE_TPM_WIRE_H
+#define ENGINE_TPM_WIRE_H
+
+#include <stdint.h>
+
+#define TPM12_TAG_RESPONSE		0x00c4
+#define TPM2_ST_NO_SESSIONS		0x8001
+#define TPM2_RC_FAILURE			0x101
+
+#define TPM2_CC_CREATE_PRIMARY		0x131
+#define TPM2_CC_INCREMENTAL_SELF_TEST	0x142
+#define TPM2_CC_SELF_TEST		0x143
+#define TPM2_CC_CREATE			0x153
+#define TPM2_CC_COMMIT			0x18b
+#define TPM2_CC_CREATE_LOADED		0x191
+
+static inline uint32_t get_be32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3];
+}
+
+static inline void put_be16(uint8_t *p, uint16_t value)
+{
+	p[0] = value >> 8;
+	p[1] = value;
+}
+
+static inline void put_be32(uint8_t *p, uint32_t value)
+{
+	put_be16(p, value >> 16);
+	put_be16(p + 2, value);
+}
+
+#endif

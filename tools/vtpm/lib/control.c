@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "control.h"
+
+union fd_buffer {
+	char bytes[CMSG_SPACE(sizeof(int))];
+	struct cmsghdr align;
+};
+
+int control_send(int fd, const struct control_message *msg, int passed_fd)
+{
+	struct iovec iov = { (void *)msg, sizeof(*msg) };
+	struct msghdr hdr = { .msg_iov = &iov, .msg_iovlen = 1 };
+	union fd_buffer buffer = { 0 };
+	struct cmsghdr *cmsg;
+
+	if (passed_fd >= 0) {
+		hdr.msg_control = buffer.bytes;
+		hdr.msg_controllen = sizeof(buffer.bytes);
+		cmsg = CMSG_FIRSTHDR(&hdr);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(cmsg), &passed_fd, sizeof(int));
+	}
+	if (sendmsg(fd, &hdr, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return -errno;
+	return 0;
+}
+
+static int received_fd(struct msghdr *hdr)
+{
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(hdr);
+	int fd = -1;
+
+	if (cmsg && cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS &&
+	    cmsg->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(&fd, CMSG_DATA(cmsg), sizeof(int));
+	return fd;
+}
+
+int control_receive(int fd, struct control_message *msg, int *passed_fd)
+{
+	struct iovec iov = { msg, sizeof(*msg) };
+	union fd_buffer buffer = { 0 };
+	struct msghdr hdr = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = buffer.bytes,
+		.msg_controllen = sizeof(buffer.bytes),
+	};
+	ssize_t n = recvmsg(fd, &hdr, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	*passed_fd = -1;
+	if (n < 0)
+		return -errno;
+	if (n == 0)
+		return 0;
+	*passed_fd = received_fd(&hdr);
+	if (n != sizeof(*msg) || hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+		if (*passed_fd >= 0)
+			close(*passed_fd);
+		*passed_fd = -1;
+		return -EPROTO;
+	}
+	if (msg->type != CONTROL_COUNTERS)
+		msg->text[sizeof(msg->text) - 1] = '\0';
+	return 1;
+}
