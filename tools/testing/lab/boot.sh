@@ -63,7 +63,8 @@ stage_guests() {
 	local n key
 	mkdir -p "$1/etc/xen" "$1/etc/xen-vtpm/vtpm.d" "$1/root/.ssh"
 	key=$(chroot "$root_dir/tree" dropbearkey -y \
-		-f /etc/dropbear/dropbear_ed25519_host_key | grep ^ssh-)
+		-f /etc/dropbear/dropbear_ed25519_host_key |
+		awk '/^ssh-/ { print $1, $2 }')
 	[ -e "$1/etc/xen/xl.conf" ] || : >"$1/etc/xen/xl.conf"
 	[ -e "$1/etc/xen-vtpm/vtpmd.conf" ] || : >"$1/etc/xen-vtpm/vtpmd.conf"
 	for ((n = 1; n <= opt_guests; n++)); do
@@ -179,10 +180,10 @@ qemu_arguments() {
 	extra="console=hvc0 $kernel_arguments lab.role=dom0 lab.layers=$layers,disk/root"
 	arguments=(
 		-name xen-vtpm-lab -nodefaults -display none -no-reboot -no-user-config
-		-machine q35 -accel tcg,thread=multi -cpu max,smap=off,rdtscp=off -smp 2
+		-machine q35 -accel tcg,thread=multi -cpu "max,smap=off,rdtscp=off${LAB_CPU-}" -smp 2
 		-m $((256 + dom0_memory + opt_guests * (opt_memory + 24)))
 		-kernel xen
-		-append "console=com1 com1=115200,8n1 dom0_mem=${dom0_memory}M,max:${dom0_memory}M loglvl=info guest_loglvl=info"
+		-append "console=com1 com1=115200,8n1 dom0_mem=${dom0_memory}M,max:${dom0_memory}M loglvl=info guest_loglvl=info ${LAB_XEN_ARGUMENTS-}"
 		-initrd "vmlinux ${extra//,/,,},initrd"
 		-chardev file,id=console,path=out/logs/console.log
 		-serial chardev:console

@@ -7,6 +7,9 @@
 # The part of the tree that they are built from.
 build_paths=(Makefile Kbuild Kconfig drivers include compat tools/vtpm tools/testing/rogue)
 
+# What a build in the checkout leaves there.
+build_products='\.(o|a|ko|mod|mod\.c|cmd)$|(^|/)(modules\.order|Module\.symvers)$'
+
 # source_files: that part's files, tracked or new but not ignored
 source_files() {
 	local path paths=()
@@ -19,7 +22,7 @@ source_files() {
 			ls-files -co --exclude-standard -- "${paths[@]}"
 	else
 		(cd "$source_tree" && find "${paths[@]}" -type f)
-	fi | while IFS= read -r path; do
+	fi | { grep -vE "$build_products" || true; } | while IFS= read -r path; do
 		[ ! -f "$source_tree/$path" ] || echo "$path"
 	done | sort -u
 }
@@ -63,6 +66,8 @@ make_modules() {
 	release=$(cat "$1/release")
 	in_toolchain "$2/tree" "
 		make \$JOBS modules KDIR=/lib/modules/$release/build
+		[ ! -d tools/testing/rogue ] ||
+			make \$JOBS rogue KDIR=/lib/modules/$release/build
 		find . -name '*.ko' -exec cp -t \"\$RESULT\" '{}' +"
 	updates=$3/usr/lib/modules/$release/updates
 	mkdir -p "$updates"
@@ -81,7 +86,7 @@ make_tools() {
 }
 
 have_modules() { [ -e "$source_tree/Makefile" ] && [ -d "$source_tree/drivers" ]; }
-have_tools() { [ -e "$source_tree/Makefile" ] && [ -d "$source_tree/tools/vtpm" ]; }
+have_tools() { [ -e "$source_tree/Makefile" ] && [ -e "$source_tree/tools/vtpm/Makefile" ]; }
 
 # wanted WHAT: LAB_WITHOUT names what to leave out while the tree is incomplete
 wanted() { [[ " ${LAB_WITHOUT-} " != *" $1 "* ]]; }

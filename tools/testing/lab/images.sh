@@ -79,26 +79,28 @@ unpack_modules() {
 	depmod -b "$1" "$2"
 }
 
-# early_module_files TREE RELEASE: their paths, each after what it needs
+# early_module_files TREE RELEASE ROLE: their paths, each after what it needs
 early_module_files() {
 	local module
-	for module in $(early_modules); do
+	for module in $(early_modules "$3"); do
 		modprobe -d "$1" -S "$2" --show-depends "$module" 2>/dev/null || true
 	done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }'
 }
 
 # make_initramfs TREE RELEASE BUSYBOX FILE
 make_initramfs() {
-	local root=$4.d file
+	local root=$4.d role file
 	mkdir -p "$root/bin" "$root/modules" "$root/dev" "$root/proc" \
 		"$root/sys" "$root/layer" "$root/root"
 	cp "$3" "$root/bin/busybox"
 	cp "$here/inside/initramfs-init" "$root/init"
 	chmod 755 "$root/init"
-	while read -r file; do
-		cp "$file" "$root/modules/"
-		echo "${file##*/}" >>"$root/modules/order"
-	done < <(early_module_files "$1" "$2")
+	for role in dom0 guest; do
+		while read -r file; do
+			cp "$file" "$root/modules/"
+			echo "${file##*/}" >>"$root/modules/$role"
+		done < <(early_module_files "$1" "$2" $role)
+	done
 	(cd "$root" && find . | cpio --quiet -R 0:0 -o -H newc) >"$4"
 	rm -rf "$root"
 }
@@ -143,13 +145,42 @@ kernel() {
 
 # --- the root file system, and with it the hypervisor
 
+# All versions of the hypervisor that apt can see, the newest first.
+xen_hook() {
+	cat <<-HOOK
+		mkdir /debs
+		cd /debs
+		n=0
+		for version in \$(apt-cache madison xen-hypervisor-$1-amd64 |
+			cut -d\| -f2 | tr -d " " | uniq); do
+			n=\$((n + 1))
+			apt-get -qq download xen-hypervisor-$1-amd64=\$version
+			mkdir \$n
+			mv xen-hypervisor-*.deb \$n/
+		done
+	HOOK
+}
+
+# unpack_xen XEN DEBS FILE: the newest hypervisor that can migrate PV guests
+# while they run (newer builds of Debian come without shadow paging), or else
+# the newest
+unpack_xen() {
+	local xen=$1 debs=$2 file=$3 deb
+	for deb in "$debs"/*/*.deb "$debs"/1/*.deb; do
+		rm -rf "$debs/unpacked"
+		dpkg-deb -x "$deb" "$debs/unpacked"
+		gzip -dc "$debs"/unpacked/boot/xen-"$xen"*.gz >"$file"
+		echo "hypervisor: ${deb##*/}"
+		! grep -qs '^CONFIG_SHADOW_PAGING=y' \
+			"$debs"/unpacked/boot/xen-"$xen"*.config || break
+	done
+}
+
 make_root() {
 	local xen=$1 dir=$2 tree=$2/tree
 	debstrap "$(xen_suite "$xen")" "$(root_packages "$xen")" \
-		"mkdir /debs; cd /debs; apt-get -qq download xen-hypervisor-$xen-amd64" \
-		"$tree"
-	dpkg-deb --fsys-tarfile "$tree"/debs/xen-hypervisor-*.deb |
-		tar -xO --wildcards "./boot/xen-$xen*.gz" | gzip -d >"$dir/xen"
+		"$(xen_hook "$xen")" "$tree"
+	unpack_xen "$xen" "$tree/debs" "$dir/xen"
 	rm -r "$tree/debs"
 	chroot "$tree" passwd -qd root
 	mkdir -p "$tree/etc/dropbear"
@@ -160,7 +191,7 @@ make_root() {
 
 # root XEN: the directory with tree, root.squashfs and xen
 root() {
-	cached "root-xen$1" "$(key make_root debstrap root_packages \
+	cached "root-xen$1" "$(key make_root debstrap xen_hook unpack_xen \
 		"$(root_packages "$1")")" make_root "$1"
 }
 

@@ -49,13 +49,15 @@ toolchain_packages() {
 	LIST
 }
 
-# early_modules: what a kernel needs until its root file system is there.
-# What this kernel does not have as a module, it has built in.
+# early_modules ROLE: what a kernel needs until its root file system is there.
+# What a kernel does not have as a module, it has built in.
 early_modules() {
-	cat <<-LIST
-		virtio_pci virtio_blk virtio_console 9pnet_virtio 9p
-		xen-blkfront squashfs overlay ext4
-		xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs
-		xen-blkback xen-netback bridge xen-netfront
-	LIST
+	echo squashfs overlay xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs
+	case $1 in
+	dom0)
+		echo virtio_pci virtio_blk virtio_console 9pnet_virtio 9p ext4
+		echo xen-blkback xen-netback bridge
+		;;
+	guest) echo xen-blkfront xen-netfront ;;
+	esac
 }

@@ -1,0 +1,32 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# lab: standard
+#
+# A second vTPM is attached to a running guest and detached, 20 times.
+
+. "$(dirname "$0")/lib.sh"
+
+uuid=00000000-0000-4000-8000-00000000aaaa
+random1() { guest g1 "TPM2TOOLS_TCTI=device:/dev/tpm1 tpm2_getrandom 8 >/dev/null"; }
+no_tpm1() { ! has_tpm g1 1; }
+second_gone() { [ "$(xl vtpm-list g1 | grep -c "$uuid")" = 0 ]; }
+
+fresh g1
+attached=0 used=0 detached=0 gone=0
+for ((i = 0; i < 20; i++)); do
+	xl vtpm-attach g1 backend=0 "uuid=$uuid" && attached=$((attached + 1))
+	wait_tpm g1 1 && random1 && used=$((used + 1))
+	[ $i != 0 ] || like "xl vtpm-list shows both" "$(xl vtpm-list g1)" "$uuid"
+	xl vtpm-detach g1 "$uuid" && detached=$((detached + 1))
+	await 20 no_tpm1 && await 20 second_gone && gone=$((gone + 1))
+done
+is "attached 20 times" $attached 20
+is "used 20 times" $used 20
+is "detached 20 times" $detached 20
+is "gone from the guest 20 times" $gone 20
+check "the first TPM was not disturbed" \
+	guest g1 "TPM2TOOLS_TCTI=device:/dev/tpmrm0 tpm2_getrandom 8 >/dev/null"
+is "nothing is left in the xenstore" \
+	"$(xenstore-ls "/local/domain/0/backend/vtpm/$(domid g1)" | grep -c "^[0-9]* = ")" 1
+
+finish

@@ -1,0 +1,26 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# lab: standard
+#
+# A guest is destroyed while its TPM works for it.
+
+. "$(dirname "$0")/lib.sh"
+
+commands() { counter "$(uuid_of g1)" commands; }
+more_commands() { [ "$(commands)" -gt "$1" ]; }
+in_flight() {
+	[ "$(counter "$(uuid_of g1)" commands)" -gt "$(counter "$(uuid_of g1)" responses)" ]
+}
+
+fresh g1
+wait_tpm g2
+guest g1 "TPM2TOOLS_TCTI=device:/dev/tpm0 nohup sh -c 'while :; do
+	tpm2_createprimary -Q -C o -G rsa2048 -c /tmp/p; done' >/dev/null 2>&1 </dev/null &"
+check "a command is in flight" await 30 in_flight
+check "the guest is destroyed meanwhile" destroy g1
+check "the device goes" await 20 bash -c '! xenstore-exists /local/domain/0/backend/vtpm/'"$(domid g1 || echo gone)"
+check "another guest's TPM goes on" guest g2 "cat /sys/class/tpm/tpm0/pcrs /sys/class/tpm/tpm0/device/pcrs 2>/dev/null | grep -q PCR"
+check "the guest boots again" fresh g1
+check "and uses its TPM" guest g1 "TPM2TOOLS_TCTI=device:/dev/tpmrm0 tpm2_getrandom 8 >/dev/null"
+
+finish

@@ -1,0 +1,155 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What the tests in this directory share. They run in dom0 and print KTAP. Each
+# file is one behaviour; its "# lab:" line says on which lab it runs.
+
+tests=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+number=0
+failures=0
+test_name=$(basename "$0" .sh)
+
+echo "KTAP version 1"
+
+# note TEXT: diagnostics, line by line
+note() { sed 's/^/# /' <<<"$*"; }
+
+# result STATUS NAME: one test point
+result() {
+	number=$((number + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $number $test_name: $2"
+	else
+		failures=$((failures + 1))
+		echo "not ok $number $test_name: $2"
+	fi
+}
+
+# check NAME COMMAND...: the command succeeds
+check() {
+	local name=$1 output status=0
+	shift
+	output=$("$@" 2>&1) || status=$?
+	result "$status" "$name"
+	[ "$status" = 0 ] || note "'$*' ended with status $status: $output"
+}
+
+# check_fails NAME COMMAND...: the command runs and fails, by its own doing
+check_fails() {
+	local name=$1 output status=0
+	shift
+	output=$("$@" 2>&1) || status=$?
+	if [ "$status" -gt 0 ] && [ "$status" -lt 124 ]; then
+		result 0 "$name"
+	else
+		result 1 "$name"
+		note "'$*' ended with status $status: $output"
+	fi
+}
+
+# is NAME GOT WANTED: the two are the same
+is() {
+	if [ "$2" = "$3" ]; then
+		result 0 "$1"
+	else
+		result 1 "$1"
+		note "got:    $2"
+		note "wanted: $3"
+	fi
+}
+
+# like NAME GOT REGEX: the regex is found
+like() {
+	if grep -qE -- "$3" <<<"$2"; then
+		result 0 "$1"
+	else
+		result 1 "$1"
+		note "got:           $2"
+		note "wanted a match of: $3"
+	fi
+}
+
+# finish: the last line of each test
+finish() {
+	echo "1..$number"
+	[ "$failures" = 0 ]
+	exit
+}
+
+# await SECONDS COMMAND...: run it until it succeeds
+await() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.1
+	done
+}
+
+# --- domains and devices ---
+
+domid() { xl domid "$1" 2>/dev/null; }
+uuid_of() { sed -n 's/.*uuid=\([0-9a-f-]*\).*/\1/p' "/etc/xen/$1.cfg" | tail -n 1; }
+
+# backend_state NAME [HANDLE]: of the vTPM device, as the toolstack sees it
+backend_state() {
+	xenstore-read "/local/domain/0/backend/vtpm/$(domid "$1")/${2-0}/state"
+}
+backend_is() { [ "$(backend_state "$1" "${3-0}")" = "$2" ]; }
+
+has_tpm() { guest "$1" "test -c /dev/tpm${2-0}"; }
+wait_tpm() { await 60 has_tpm "$1" "${2-0}"; }
+
+# destroy NAME: and wait until the domain has gone
+destroy() {
+	! domid "$1" >/dev/null || xl destroy "$1" || return 1
+	await 30 no_domain "$1"
+}
+no_domain() { ! domid "$1" >/dev/null; }
+
+# create NAME [CONFIG]: and wait until it is up
+create() {
+	xl create "${2-/etc/xen/$1.cfg}" >/dev/null 2>/run/xl-error || {
+		cat /run/xl-error
+		return 1
+	}
+	guest-wait "$1"
+}
+
+# fresh NAME: boot it anew and wait for its TPM
+fresh() { destroy "$1" && create "$1" && wait_tpm "$1"; }
+
+# --- the daemon ---
+
+# counter UUID NAME: one of the counters of `vtpmctl list`
+counter() {
+	vtpmctl list --json | python3 "$tests/counter.py" "$@"
+}
+
+# logged REGEX: how many lines of dom0's kernel log match
+logged() { dmesg | grep -cE -- "$1"; }
+
+# --- TPM commands, without tools ---
+
+getrandom=80010000000c0000017b0008
+
+# rogue NAME STATE LOCALITY LENGTH HEX: have the hostile frontend of a guest
+# write this, and print the answer as "STATE LENGTH HEX"
+rogue() {
+	local name=$1
+	shift
+	guest "$name" perl /push/tests/rogue.pl "$@"
+}
+
+# rogue_load NAME [PARAMETER]...: load it in a guest whose own frontend is not
+rogue_load() {
+	local name=$1
+	shift
+	guest "$name" "modprobe -r xen-tpmrogue; modprobe xen-tpmrogue $*"
+}
+
+# rogue_unload NAME: its device has to be unbound first, it holds the module
+rogue_unload() {
+	guest "$1" "cd /sys/bus/xen/drivers/xen-tpmrogue && for d in vtpm-*; do
+		echo \$d >unbind; done; modprobe -r xen-tpmrogue"
+}

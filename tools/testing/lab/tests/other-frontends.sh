@@ -1,0 +1,40 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# lab: standard
+#
+# Frontends with other habits: one that goes to Connected at once, as that of
+# mini-os does; one of version 1; ones whose nodes make no sense.
+
+. "$(dirname "$0")/lib.sh"
+
+startup=80010000000c000001440000
+
+# refused NAME PARAMETER ERROR: the device goes Closing and says why
+refused() {
+	local error="/local/domain/0/error/backend/vtpm/$(domid g4)/0/error"
+	check "$1: the backend closes" await 30 closes "$2"
+	like "$1: it says why" "$(xenstore-read "$error")" "$3"
+	rogue_unload g4
+}
+closes() {
+	rogue_load g4 "$1"
+	await 10 not_waiting
+}
+not_waiting() { backend_is g4 5 || backend_is g4 6; }
+
+destroy g4
+check "a guest without a frontend of its own" create g4
+check "mini-os style: it loads" rogue_load g4 skip_initialised=1
+check "mini-os style: it is connected" await 30 backend_is g4 4
+like "mini-os style: a command is executed" "$(rogue g4 1 0 12 $startup)" '^2 10 80010000000a0000'
+rogue_unload g4
+
+refused "version 1" version1=1 'version 1 of the protocol'
+refused "extra pages" extra_pages=1 'extra pages'
+refused "a bad port" event_channel=4000 'event-channel'
+
+check "a good frontend is let in again" rogue_load g4
+check "it is connected" await 30 backend_is g4 4
+like "and served" "$(rogue g4 1 0 12 $getrandom)" '^2 20 800100000014000000000008'
+
+finish

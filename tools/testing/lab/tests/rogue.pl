@@ -1,0 +1,20 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# rogue.pl STATE LOCALITY LENGTH HEX [nowait]: write a page header and a packet
+# through /dev/vtpm-rogue; unless told not to wait, print what the backend
+# answered: "STATE LENGTH HEX".
+
+use strict;
+use warnings;
+
+my ($state, $locality, $length, $hex, $nowait) = @ARGV;
+open(my $dev, '+<:raw', '/dev/vtpm-rogue') or die "/dev/vtpm-rogue: $!\n";
+my $page = pack('VCCCC', $length, $state, $locality, 0, 0) . pack('H*', $hex);
+defined syswrite($dev, $page) or die "write: $!\n";
+exit 0 if $nowait;
+defined sysread($dev, my $answer, 4096) or die "read: $!\n";
+my ($got_length, $got_state) = unpack('VC', $answer);
+my $shown = $got_length > 4088 ? 4088 : $got_length;
+printf "%u %u %s\n", $got_state, $got_length,
+	unpack('H*', substr($answer, 8, $shown));
