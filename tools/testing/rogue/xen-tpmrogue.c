@@ -21,6 +21,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include <xen/events.h>
 #include <xen/grant_table.h>
@@ -276,6 +277,16 @@ static struct xenbus_driver tpmrogue_driver = {
 	.otherend_changed = tpmrogue_backend_changed,
 };
 
+/* Registering waits for devices that do not connect, and some shall not. */
+static bool rogue_registered;
+
+static void rogue_register(struct work_struct *work)
+{
+	rogue_registered = !xenbus_register_frontend(&tpmrogue_driver);
+}
+
+static DECLARE_WORK(rogue_work, rogue_register);
+
 static int __init tpmrogue_init(void)
 {
 	int err;
@@ -285,16 +296,16 @@ static int __init tpmrogue_init(void)
 	err = misc_register(&rogue_device);
 	if (err)
 		return err;
-	err = xenbus_register_frontend(&tpmrogue_driver);
-	if (err)
-		misc_deregister(&rogue_device);
-	return err;
+	queue_work(system_long_wq, &rogue_work);
+	return 0;
 }
 module_init(tpmrogue_init);
 
 static void __exit tpmrogue_exit(void)
 {
-	xenbus_unregister_driver(&tpmrogue_driver);
+	cancel_work_sync(&rogue_work);
+	if (rogue_registered)
+		xenbus_unregister_driver(&tpmrogue_driver);
 	misc_deregister(&rogue_device);
 }
 module_exit(tpmrogue_exit);
