@@ -5,6 +5,7 @@
 # file is one behaviour; its "# lab:" line says on which lab it runs.
 
 tests=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+. "$tests/wait.sh"
 number=0
 failures=0
 test_name=$(basename "$0" .sh)
@@ -12,7 +13,7 @@ test_name=$(basename "$0" .sh)
 echo "KTAP version 1"
 
 # note TEXT: diagnostics, line by line
-note() { sed 's/^/# /' <<<"$*"; }
+note() { printf '# %s\n' "${*//$'\n'/$'\n# '}"; }
 
 # result STATUS NAME: one test point
 result() {
@@ -76,36 +77,7 @@ finish() {
 	exit
 }
 
-# await SECONDS COMMAND...: run it until it succeeds
-await() {
-	local end=$((SECONDS + $1))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		[ $SECONDS -lt $end ] || return 1
-		sleep 0.1
-	done
-}
-
 # --- domains and devices ---
-
-domid() { xl domid "$1" 2>/dev/null; }
-uuid_of() { sed -n 's/.*uuid=\([0-9a-f-]*\).*/\1/p' "/etc/xen/$1.cfg" | tail -n 1; }
-
-# backend_state NAME [HANDLE]: of the vTPM device, as the toolstack sees it
-backend_state() {
-	xenstore-read "/local/domain/0/backend/vtpm/$(domid "$1")/${2-0}/state"
-}
-backend_is() { [ "$(backend_state "$1" "${3-0}")" = "$2" ]; }
-
-has_tpm() { guest "$1" "test -c /dev/tpm${2-0}"; }
-wait_tpm() { await 60 has_tpm "$1" "${2-0}"; }
-
-# destroy NAME: and wait until the domain has gone
-destroy() {
-	! domid "$1" >/dev/null || xl destroy "$1" || return 1
-	await 30 no_domain "$1"
-}
-no_domain() { ! domid "$1" >/dev/null; }
 
 # create NAME [CONFIG]: and wait until it is up
 create() {
@@ -131,6 +103,7 @@ logged() { dmesg | grep -cE -- "$1"; }
 
 # --- TPM commands, without tools ---
 
+# shellcheck disable=SC2034 # the tests use it
 getrandom=80010000000c0000017b0008
 
 # rogue NAME STATE LOCALITY LENGTH HEX: have the hostile frontend of a guest

@@ -11,7 +11,8 @@ startup=80010000000c000001440000
 
 # refused NAME PARAMETER ERROR: the device goes Closing and says why
 refused() {
-	local error="/local/domain/0/error/backend/vtpm/$(domid g4)/0/error"
+	local error
+	error=/local/domain/0/error/backend/vtpm/$(domid g4)/0/error
 	check "$1: the backend closes" await 30 closes "$2"
 	like "$1: it says why" "$(xenstore-read "$error")" "$3"
 	rogue_unload g4
