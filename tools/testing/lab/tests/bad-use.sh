@@ -13,7 +13,8 @@ like "a second controller is told that there is one" \
 	"$(vtpmd --config /etc/xen-vtpm/vtpmd.conf 2>&1)" 'another|busy'
 lab-vtpmd stop
 like "vtpmctl says that the daemon does not run" "$(vtpmctl list 2>&1)" 'vtpmd'
-rogue_load g4 && rogue g4 1 0 12 $getrandom nowait
+rogue_load g4 && rogue g4 1 0 12 "$getrandom" nowait
+check "the hostile frontend has a command pending" await 30 frontend_is g4 3
 while IFS= read -r line; do
 	case $line in
 	ok\ *) result 0 "${line#ok }" ;;

@@ -6,14 +6,10 @@
 
 . "$(dirname "$0")/lib.sh"
 
-frontend_waits() {
-	[ "$(xenstore-read "/local/domain/$(domid g1)/device/vtpm/0/state")" = 3 ]
-}
-
 destroy g1
 lab-vtpmd stop
 check "xl create succeeds" create g1
-check "the frontend has shown its page" await 30 frontend_waits
+check "the frontend has shown its page" await 30 frontend_is g1 3
 is "the backend waits in InitWait" "$(backend_state g1)" 2
 check "loading the module does not hold anything up" \
 	guest g1 "grep -q '^xen_tpmfront ' /proc/modules"

@@ -7,11 +7,17 @@
 
 use strict;
 use warnings;
+use Errno;
 
 my ($state, $locality, $length, $hex, $nowait) = @ARGV;
 open(my $dev, '+<:raw', '/dev/vtpm-rogue') or die "/dev/vtpm-rogue: $!\n";
 my $page = pack('VCCCC', $length, $state, $locality, 0, 0) . pack('H*', $hex);
-defined syswrite($dev, $page) or die "write: $!\n";
+my $tries = 300;
+while (!defined syswrite($dev, $page)) {
+	# The frontend has been loaded and has no page yet.
+	die "write: $!\n" unless $!{ENOTCONN} && $tries--;
+	select(undef, undef, undef, 0.1);
+}
 exit 0 if $nowait;
 defined sysread($dev, my $answer, 4096) or die "read: $!\n";
 my ($got_length, $got_state) = unpack('VC', $answer);

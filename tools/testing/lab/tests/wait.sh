@@ -22,6 +22,11 @@ backend_state() {
 }
 backend_is() { [ "$(backend_state "$1" "${3-0}")" = "$2" ]; }
 
+# frontend_is NAME STATE: of the first vTPM, as the guest says
+frontend_is() {
+	[ "$(xenstore-read "/local/domain/$(domid "$1")/device/vtpm/0/state")" = "$2" ]
+}
+
 has_tpm() { guest "$1" "test -c /dev/tpm${2-0}"; }
 wait_tpm() { await 60 has_tpm "$1" "${2-0}"; }
 
