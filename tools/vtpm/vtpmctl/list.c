@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vtpmctl.h"
+
+static const char usage[] =
+	"Usage: vtpmctl list [--json]\n"
+	"List the vTPMs that have a domain, one line for each of their connections.\n"
+	"\n"
+	"      --json    write what vtpmd says, in JSON\n"
+	"  -h, --help    show this text and exit\n";
+
+static const char *text(const json_t *object, const char *key)
+{
+	const char *value = json_string_value(json_object_get(object, key));
+
+	return value ? value : "-";
+}
+
+/* Numbers that are not there are shown as a dash. */
+static const char *number(const json_t *object, const char *key, char *buffer, size_t size)
+{
+	const json_t *value = json_object_get(object, key);
+
+	if (!json_is_integer(value))
+		return "-";
+	snprintf(buffer, size, "%lld", (long long)json_integer_value(value));
+	return buffer;
+}
+
+static void print_head(void)
+{
+	printf("%-36s %-3s %-11s %5s %6s %7s %9s %9s %8s %7s %9s\n", "UUID", "TPM", "STATE",
+	       "DOMID", "HANDLE", "ENGINE", "COMMANDS", "RESPONSES", "REFUSED", "FAILED",
+	       "CANCELLED");
+}
+
+/* A connection has its own state where it is not served by a vTPM that runs. */
+static const char *shown_state(const json_t *vtpm, const json_t *connection)
+{
+	const char *state = text(connection, "state");
+
+	if (!strcmp(state, "refused") || !strcmp(state, "parked"))
+		return state;
+	return text(vtpm, "state");
+}
+
+static void print_line(const json_t *vtpm, const json_t *connection)
+{
+	static const char *const counters[] = {
+		"commands", "responses", "refused", "failed", "cancelled",
+	};
+	static const int widths[] = { 9, 9, 8, 7, 9 };
+	char buffer[24];
+
+	printf("%-36s %-3s %-11s", text(vtpm, "uuid"), text(vtpm, "tpm"),
+	       shown_state(vtpm, connection));
+	printf(" %5s", number(connection ? connection : vtpm, "domid", buffer, sizeof(buffer)));
+	printf(" %6s", number(connection, "handle", buffer, sizeof(buffer)));
+	printf(" %7s", number(vtpm, "pid", buffer, sizeof(buffer)));
+	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
+		printf(" %*s", widths[i],
+		       number(connection, counters[i], buffer, sizeof(buffer)));
+	putchar('\n');
+}
+
+static void print_reason(const json_t *object)
+{
+	if (json_object_get(object, "reason"))
+		printf("    %s\n", text(object, "reason"));
+}
+
+static void print_vtpm(const json_t *vtpm)
+{
+	const json_t *connections = json_object_get(vtpm, "connections");
+	const json_t *connection;
+	size_t i;
+
+	if (!json_array_size(connections))
+		print_line(vtpm, NULL);
+	json_array_foreach(connections, i, connection) {
+		print_line(vtpm, connection);
+		print_reason(connection);
+	}
+	print_reason(vtpm);
+}
+
+static int print_json(const json_t *response)
+{
+	int ret = json_dumpf(response, stdout, JSON_INDENT(2));
+
+	putchar('\n');
+	return ret ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int print_table(const json_t *response)
+{
+	const json_t *vtpm;
+	size_t i;
+
+	print_head();
+	json_array_foreach(json_object_get(response, "vtpms"), i, vtpm)
+		print_vtpm(vtpm);
+	return EXIT_SUCCESS;
+}
+
+/* Returns -1 to go on, or the code to exit with. */
+static int parse(int argc, char **argv, int *json)
+{
+	const struct option options[] = {
+		{ "json", no_argument, json, 1 },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 }
+	};
+	int option;
+
+	optind = 0;
+	while ((option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
+		if (option == 'h') {
+			fputs(usage, stdout);
+			return EXIT_SUCCESS;
+		}
+		if (option) {
+			fputs(usage, stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (optind == argc)
+		return -1;
+	fputs(usage, stderr);
+	return EXIT_USAGE;
+}
+
+int command_list(const char *socket, int argc, char **argv)
+{
+	json_t *response;
+	int json = 0;
+	int ret = parse(argc, argv, &json);
+
+	if (ret >= 0)
+		return ret;
+	response = client_request(socket, json_pack("{s:s}", "command", "list"));
+	if (!response)
+		return EXIT_FAILURE;
+	ret = json ? print_json(response) : print_table(response);
+	json_decref(response);
+	return ret;
+}

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The engine of a vTPM as a process: starting it, and talking with it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "daemon.h"
+#include "statedir.h"
+
+/* Descriptors that an engine finds, besides 0 to 2. */
+#define CONTROL_FD	3
+#define STORE_FD	4
+#define CONN_FD		3	/* swtpm */
+#define MAX_PASSED	2
+
+/**
+ * struct child - what a new process is made of
+ * @program: what to run, looked up in the path if it has no slash
+ * @argv: its arguments
+ * @dir: its directory
+ * @fds: @fds[n] becomes descriptor 3 + n
+ * @fd_count: their number
+ */
+struct child {
+	const char *program;
+	char *const *argv;
+	const char *dir;
+	int fds[MAX_PASSED];
+	unsigned int fd_count;
+};
+
+static void fail_child(const char *what)
+{
+	dprintf(STDERR_FILENO, "vtpmd: starting an engine: %s: %s\n", what, strerror(errno));
+	_exit(ENGINE_EXIT_FAILED);
+}
+
+/* First out of the way of the places to go to, then there. Only those survive exec. */
+static void place_descriptors(const struct child *child)
+{
+	int moved[MAX_PASSED];
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+		fail_child("standard descriptors");
+	for (unsigned int i = 0; i < child->fd_count; i++) {
+		moved[i] = fcntl(child->fds[i], F_DUPFD_CLOEXEC, 3 + MAX_PASSED);
+		if (moved[i] < 0)
+			fail_child("descriptors");
+	}
+	for (unsigned int i = 0; i < child->fd_count; i++)
+		if (dup2(moved[i], 3 + i) < 0)
+			fail_child("descriptors");
+	close_range(3 + child->fd_count, ~0U, 0);
+}
+
+static void become_user(const struct config *config)
+{
+	if (config->uid == geteuid())
+		return;
+	if (setgroups(0, NULL) || setresgid(config->gid, config->gid, config->gid) ||
+	    setresuid(config->uid, config->uid, config->uid))
+		fail_child(config->user);
+}
+
+static void reset_signals(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	for (int sig = 1; sig < NSIG; sig++)
+		signal(sig, SIG_DFL);
+}
+
+static void run_child(const struct config *config, const struct child *child)
+{
+	reset_signals();
+	/* As root: the engine's user has no way into the state directory. */
+	if (chdir(child->dir))
+		fail_child(child->dir);
+	place_descriptors(child);
+	become_user(config);
+	execvp(child->program, child->argv);
+	fail_child(child->program);
+}
+
+/* A process group of its own: what ends vtpmd from a terminal is not for the engines. */
+static int spawn(struct vtpm *vtpm, const struct child *child, struct error *err)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return error_set(err, ECHILD, "cannot start an engine: %s", strerror(errno));
+	if (pid == 0) {
+		setpgid(0, 0);
+		run_child(&vtpm->daemon->config, child);
+	}
+	vtpm->pid = pid;
+	return 0;
+}
+
+static void forget_control(struct vtpm *vtpm)
+{
+	if (vtpm->control_event)
+		event_free(vtpm->control_event);
+	vtpm->control_event = NULL;
+	if (vtpm->control_fd >= 0)
+		close(vtpm->control_fd);
+	vtpm->control_fd = -1;
+}
+
+/* A new TPM gets into its place before any guest can use it. */
+static void engine_is_ready(struct vtpm *vtpm)
+{
+	struct error err;
+
+	if (vtpm->state == VTPM_STORE_WAITS) {
+		vtpm->state = VTPM_RUNNING;
+		vtpm->reason.text[0] = '\0';
+	}
+	if (vtpm->state != VTPM_STARTING)
+		return;
+	if (vtpm->creating && statedir_created(&vtpm->daemon->config, &vtpm->uuid, &err)) {
+		vtpm->reason = err;
+		log_error(&vtpm->daemon->log, "vTPM %s: %s", vtpm->uuid_text, err.text);
+		kill(vtpm->pid, SIGKILL);
+		return;
+	}
+	if (vtpm->creating)
+		log_info(&vtpm->daemon->log, "vTPM %s: a new TPM %s was made", vtpm->uuid_text,
+			 vtpm->policy.tpm12 ? "1.2" : "2.0");
+	vtpm->creating = false;
+	vtpm_is_up(vtpm);
+}
+
+static void handle_state(struct vtpm *vtpm, const struct control_message *msg)
+{
+	if (msg->value == CONTROL_READY) {
+		engine_is_ready(vtpm);
+		return;
+	}
+	snprintf(vtpm->reason.text, sizeof(vtpm->reason.text), "%.*s",
+		 (int)sizeof(vtpm->reason.text) - 1, msg->text);
+	if (msg->value == CONTROL_STORE_WAITS && vtpm->state == VTPM_RUNNING)
+		vtpm->state = VTPM_STORE_WAITS;
+}
+
+/* Whoever closes before the kernel says that the frontend has gone does so for a reason. */
+static void handle_closed(struct vtpm *vtpm, const struct control_message *msg)
+{
+	struct frontend *frontend = vtpm->frontends;
+
+	while (frontend && frontend->id != msg->id)
+		frontend = frontend->next;
+	if (!frontend)
+		return;
+	frontend->accepted = false;
+	frontend->given_up = true;
+	snprintf(frontend->reason.text, sizeof(frontend->reason.text), "%.*s",
+		 (int)sizeof(frontend->reason.text) - 1, msg->text);
+}
+
+static int receive_all(struct vtpm *vtpm)
+{
+	struct control_message msg;
+	int fd, ret;
+
+	while (vtpm->control_fd >= 0 &&
+	       (ret = control_receive(vtpm->control_fd, &msg, &fd)) == 1) {
+		if (fd >= 0)
+			close(fd);
+		if (msg.type == CONTROL_STATE)
+			handle_state(vtpm, &msg);
+		else if (msg.type == CONTROL_CLOSED)
+			handle_closed(vtpm, &msg);
+	}
+	return vtpm->control_fd < 0 ? 0 : ret;
+}
+
+void process_drain(struct vtpm *vtpm)
+{
+	receive_all(vtpm);
+	forget_control(vtpm);
+}
+
+/* When the engine has closed its end, SIGCHLD tells the rest. */
+static void control_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct vtpm *vtpm = arg;
+	int ret = receive_all(vtpm);
+
+	(void)fd;
+	(void)what;
+	if (ret != -EAGAIN && ret != -EPROTO)
+		forget_control(vtpm);
+}
+
+static int watch_control(struct vtpm *vtpm, int fd)
+{
+	vtpm->control_fd = fd;
+	vtpm->control_event = event_new(vtpm->daemon->base, fd, EV_READ | EV_PERSIST,
+					control_readable, vtpm);
+	return vtpm->control_event ? event_add(vtpm->control_event, NULL) : -1;
+}
+
+static int spawn_native(struct vtpm *vtpm, const struct state *state, int control,
+			struct error *err)
+{
+	const struct config *config = &vtpm->daemon->config;
+	char control_fd[16], store_fd[16];
+	char *argv[] = {
+		"vtpm-engine", "--control-fd", control_fd, "--store-fd", store_fd,
+		"--uuid", vtpm->uuid_text, "--tpm", vtpm->policy.tpm12 ? "1.2" : "2.0",
+		state->create ? "--create" : NULL, NULL,
+	};
+	struct child child = {
+		.program = config->engine,
+		.argv = argv,
+		.dir = "/",
+		.fds = { control, state->fd },
+		.fd_count = 2,
+	};
+
+	snprintf(control_fd, sizeof(control_fd), "%d", CONTROL_FD);
+	snprintf(store_fd, sizeof(store_fd), "%d", STORE_FD);
+	return spawn(vtpm, &child, err);
+}
+
+/*
+ * vtpmd keeps no descriptor of the store: the lock on it is the engine's alone, and ends
+ * with the engine.
+ */
+static int start_native(struct vtpm *vtpm, struct error *err)
+{
+	struct state state;
+	int pair[2], ret;
+
+	ret = statedir_open(&vtpm->daemon->config, &vtpm->uuid, &vtpm->policy, &state, err);
+	if (ret)
+		return ret;
+	ret = -ECHILD;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
+		error_set(err, errno, "cannot make a socket: %s", strerror(errno));
+		goto out_state;
+	}
+	if (watch_control(vtpm, pair[0])) {
+		error_set(err, ENOMEM, "out of memory");
+		forget_control(vtpm);
+	} else {
+		ret = spawn_native(vtpm, &state, pair[1], err);
+		if (ret)
+			forget_control(vtpm);
+	}
+	vtpm->creating = !ret && state.create;
+	close(pair[1]);
+out_state:
+	close(state.fd);
+	return ret;
+}
+
+static int spawn_swtpm(struct vtpm *vtpm, const struct state *state, int conn, struct error *err)
+{
+	char conn_fd[16];
+	char *argv[] = {
+		"swtpm", "chardev", "--fd", conn_fd, "--tpmstate", "dir=.",
+		vtpm->policy.tpm12 ? NULL : "--tpm2", NULL,
+	};
+	struct child child = {
+		.program = "swtpm",
+		.argv = argv,
+		.dir = state->dir,
+		.fds = { conn },
+		.fd_count = 1,
+	};
+
+	snprintf(conn_fd, sizeof(conn_fd), "%d", CONN_FD);
+	return spawn(vtpm, &child, err);
+}
+
+/* swtpm gets its one connection when it starts, and nothing else ever. */
+static int start_swtpm(struct vtpm *vtpm, struct error *err)
+{
+	struct frontend *frontend = frontend_of_owner(vtpm);
+	struct state state;
+	int conn, ret;
+
+	ret = statedir_open(&vtpm->daemon->config, &vtpm->uuid, &vtpm->policy, &state, err);
+	if (ret)
+		return ret;
+	conn = frontend_accept(vtpm, frontend);
+	if (conn < 0)
+		return -EAGAIN;
+	ret = spawn_swtpm(vtpm, &state, conn, err);
+	frontend->accepted = !ret;
+	close(conn);
+	return ret;
+}
+
+int process_start(struct vtpm *vtpm, struct error *err)
+{
+	if (vtpm->policy.engine == ENGINE_SWTPM)
+		return start_swtpm(vtpm, err);
+	return start_native(vtpm, err);
+}
+
+void process_ask_to_end(struct vtpm *vtpm)
+{
+	struct control_message msg = { .type = CONTROL_SHUTDOWN };
+
+	if (vtpm->control_fd < 0 || control_send(vtpm->control_fd, &msg, -1))
+		kill(vtpm->pid, SIGTERM);
+}
+
+void process_add_frontend(struct vtpm *vtpm, struct frontend *frontend, int fd)
+{
+	struct control_message msg = { .type = CONTROL_ADD, .id = frontend->id };
+	int ret = vtpm->control_fd < 0 ? -EPIPE : control_send(vtpm->control_fd, &msg, fd);
+
+	close(fd);
+	if (!ret)
+		return;
+	/* If the engine is dying, the next one gets the frontend. */
+	frontend->accepted = false;
+	frontend->given_up = true;
+	error_set(&frontend->reason, -ret, "the engine does not take it: %s", strerror(-ret));
+	log_error(&vtpm->daemon->log, "vTPM %s: connection %" PRIu64 ": %s", vtpm->uuid_text,
+		  frontend->id, frontend->reason.text);
+}

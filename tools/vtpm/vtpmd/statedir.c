@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "statedir.h"
+
+#define MADE_NATIVE	"vtpm-engine\n"
+#define MADE_SWTPM	"swtpm\n"
+
+/* Where the parts of one vTPM's state are. */
+struct paths {
+	char uuid[UUID_TEXT_SIZE];
+	char state[PATH_MAX];
+	char new[PATH_MAX];
+	char swtpm[PATH_MAX];
+	char made[PATH_MAX];
+	char made_dir[PATH_MAX];
+};
+
+static void set_paths(struct paths *paths, const struct config *config, const struct uuid *uuid)
+{
+	const char *dir = config->state_dir;
+
+	uuid_format(uuid, paths->uuid);
+	snprintf(paths->state, PATH_MAX, "%s/%s.vtpm", dir, paths->uuid);
+	snprintf(paths->new, PATH_MAX, "%s/%s.new", dir, paths->uuid);
+	snprintf(paths->swtpm, PATH_MAX, "%s/%s.swtpm", dir, paths->uuid);
+	snprintf(paths->made, PATH_MAX, "%s/made/%s", dir, paths->uuid);
+	snprintf(paths->made_dir, PATH_MAX, "%s/made", dir);
+}
+
+/* Makes a file, or the names in a directory, durable. */
+static int flush(const char *path, struct error *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int ret = 0;
+
+	if (fd < 0 || fsync(fd))
+		ret = error_set(err, errno, "%s: cannot make it durable: %s", path,
+				strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+static bool exists(const char *path)
+{
+	struct stat st;
+
+	/* What cannot be looked at is taken to be there: nothing is made over it. */
+	return lstat(path, &st) == 0 || errno != ENOENT;
+}
+
+static int make_dir(const char *path, struct error *err)
+{
+	struct stat st;
+
+	if (mkdir(path, 0700) && errno != EEXIST)
+		return error_set(err, errno, "%s: cannot create: %s", path, strerror(errno));
+	if (lstat(path, &st) || !S_ISDIR(st.st_mode))
+		return error_set(err, ENOTDIR, "%s: is not a directory", path);
+	if (st.st_mode & 077 && chmod(path, 0700))
+		return error_set(err, errno, "%s: cannot keep others out: %s", path,
+				 strerror(errno));
+	return 0;
+}
+
+int statedir_prepare(const struct config *config, struct error *err)
+{
+	char made[PATH_MAX];
+	int ret = make_dir(config->state_dir, err);
+
+	snprintf(made, sizeof(made), "%s/made", config->state_dir);
+	if (!ret)
+		ret = make_dir(made, err);
+	return ret ? ret : flush(config->state_dir, err);
+}
+
+/* Fills in the text of the evidence; -ENOENT if there is none. */
+static int read_evidence(const struct paths *paths, char *text, size_t size, struct error *err)
+{
+	int fd = open(paths->made, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	ssize_t n;
+
+	if (fd < 0 && errno == ENOENT)
+		return -ENOENT;
+	n = fd < 0 ? -1 : read(fd, text, size - 1);
+	if (fd >= 0)
+		close(fd);
+	if (n < 0)
+		return error_set(err, EIO, "%s: cannot be read, so nobody knows whether vTPM %s "
+				 "was ever made", paths->made, paths->uuid);
+	text[n] = '\0';
+	return 0;
+}
+
+static int write_evidence(const struct paths *paths, const char *text, struct error *err)
+{
+	int fd = open(paths->made, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	ssize_t size = strlen(text);
+	int ret = 0;
+
+	if (fd < 0 || write(fd, text, size) != size || fsync(fd))
+		ret = error_set(err, errno ? errno : EIO, "%s: cannot be written: %s",
+				paths->made, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return ret ? ret : flush(paths->made_dir, err);
+}
+
+/* An empty evidence was cut off while it was written: what follows tells the rest. */
+static int check_evidence(const struct paths *paths, const char *text, const char *expected,
+			  struct error *err)
+{
+	if (!*text || !strcmp(text, expected))
+		return 0;
+	return error_set(err, EXDEV, "vTPM %s was made with %.*s; the policy names another "
+			 "engine. Set 'engine' back, or see %s", paths->uuid,
+			 (int)strcspn(text, "\n"), text, paths->made);
+}
+
+static int refuse_creation(const struct paths *paths, struct error *err)
+{
+	return error_set(err, EPERM, "vTPM %s was never made, and the policy says create=no",
+			 paths->uuid);
+}
+
+static int refuse_missing(const struct paths *paths, const char *file, struct error *err)
+{
+	return error_set(err, ENOENT, "vTPM %s: its state %s is missing. Restore it from a "
+			 "backup; only to begin with a new, empty TPM, remove %s",
+			 paths->uuid, file, paths->made);
+}
+
+static int move_into_place(const struct config *config, const struct paths *paths,
+			   struct error *err)
+{
+	if (rename(paths->new, paths->state))
+		return error_set(err, errno, "%s: cannot be renamed: %s", paths->new,
+				 strerror(errno));
+	return flush(config->state_dir, err);
+}
+
+static int open_existing(const struct config *config, const struct paths *paths,
+			 struct state *state, struct error *err)
+{
+	int ret;
+
+	if (!exists(paths->state)) {
+		if (!exists(paths->new))
+			return refuse_missing(paths, paths->state, err);
+		ret = move_into_place(config, paths, err);
+		if (ret)
+			return ret;
+	}
+	state->fd = open(paths->state, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (state->fd < 0)
+		return error_set(err, errno, "vTPM %s: cannot open %s: %s", paths->uuid,
+				 paths->state, strerror(errno));
+	return 0;
+}
+
+static int open_new(const struct config *config, const struct paths *paths,
+		    struct state *state, struct error *err)
+{
+	if (exists(paths->state))
+		return error_set(err, EEXIST, "vTPM %s: there is %s, but no %s that says that it "
+				 "was made here. If it is the right one, create that file, empty",
+				 paths->uuid, paths->state, paths->made);
+	if (unlink(paths->new) && errno != ENOENT)
+		return error_set(err, errno, "%s: cannot be removed: %s", paths->new,
+				 strerror(errno));
+	state->fd = open(paths->new, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (state->fd < 0)
+		return error_set(err, errno, "vTPM %s: cannot create %s: %s", paths->uuid,
+				 paths->new, strerror(errno));
+	if (fchown(state->fd, config->uid, config->gid))
+		return error_set(err, errno, "%s: cannot give it to user %s: %s", paths->new,
+				 config->user, strerror(errno));
+	state->create = true;
+	return 0;
+}
+
+static int open_native(const struct config *config, const struct policy *policy,
+		       const struct paths *paths, struct state *state, struct error *err)
+{
+	char text[32];
+	int ret = read_evidence(paths, text, sizeof(text), err);
+
+	if (!ret)
+		ret = check_evidence(paths, text, MADE_NATIVE, err);
+	if (!ret)
+		return open_existing(config, paths, state, err);
+	if (ret != -ENOENT)
+		return ret;
+	return policy->create ? open_new(config, paths, state, err) :
+		refuse_creation(paths, err);
+}
+
+static int make_swtpm_dir(const struct config *config, const struct paths *paths,
+			  struct error *err)
+{
+	int ret = make_dir(paths->swtpm, err);
+
+	if (!ret && chown(paths->swtpm, config->uid, config->gid))
+		ret = error_set(err, errno, "%s: cannot give it to user %s: %s", paths->swtpm,
+				config->user, strerror(errno));
+	if (!ret)
+		ret = flush(config->state_dir, err);
+	return ret ? ret : write_evidence(paths, MADE_SWTPM, err);
+}
+
+static int open_swtpm(const struct config *config, const struct policy *policy,
+		      const struct paths *paths, struct state *state, struct error *err)
+{
+	char text[32], file[PATH_MAX + 32];
+	int ret = read_evidence(paths, text, sizeof(text), err);
+
+	snprintf(state->dir, sizeof(state->dir), "%s", paths->swtpm);
+	if (ret == -ENOENT) {
+		if (!policy->create)
+			return refuse_creation(paths, err);
+		state->create = true;
+		return make_swtpm_dir(config, paths, err);
+	}
+	if (!ret)
+		ret = check_evidence(paths, text, MADE_SWTPM, err);
+	snprintf(file, sizeof(file), "%s/%s", paths->swtpm,
+		 policy->tpm12 ? "tpm-00.permall" : "tpm2-00.permall");
+	if (!ret && !exists(file))
+		ret = refuse_missing(paths, file, err);
+	return ret;
+}
+
+int statedir_open(const struct config *config, const struct uuid *uuid,
+		  const struct policy *policy, struct state *state, struct error *err)
+{
+	struct paths paths;
+	int ret;
+
+	set_paths(&paths, config, uuid);
+	memset(state, 0, sizeof(*state));
+	state->fd = -1;
+	if (policy->engine == ENGINE_SWTPM)
+		return open_swtpm(config, policy, &paths, state, err);
+	ret = open_native(config, policy, &paths, state, err);
+	if (ret && state->fd >= 0) {
+		close(state->fd);
+		state->fd = -1;
+	}
+	return ret;
+}
+
+int statedir_created(const struct config *config, const struct uuid *uuid, struct error *err)
+{
+	struct paths paths;
+	int ret;
+
+	set_paths(&paths, config, uuid);
+	if (!exists(paths.new) && exists(paths.state) && exists(paths.made))
+		return 0;
+	ret = flush(paths.new, err);
+	if (!ret)
+		ret = flush(config->state_dir, err);
+	if (!ret)
+		ret = write_evidence(&paths, MADE_NATIVE, err);
+	return ret ? ret : move_into_place(config, &paths, err);
+}
