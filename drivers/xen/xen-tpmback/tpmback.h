@@ -50,6 +50,7 @@
  * @xdev: the xenbus device; NULL once it was removed
  * @conn: the live connection, or NULL
  * @frontend_state: what the frontend was last seen in
+ * @online_watch: on the node with which the toolstack says that it detaches
  * @connect_work: maps and binds when all conditions are met
  * @connect_after: not before this time, in jiffies
  * @gref: grant reference of the page of the live connection, once connected
@@ -64,6 +65,7 @@ struct tpmback_device {
 	struct xenbus_device *xdev;
 	struct tpmback_conn *conn;
 	enum xenbus_state frontend_state;
+	struct xenbus_watch online_watch;
 	struct delayed_work connect_work;
 	unsigned long connect_after;
 	grant_ref_t gref;

@@ -12,6 +12,10 @@
  *   Closed              disconnect, Closed; unregister unless still online
  *   gone                disconnect, unregister
  *
+ * To detach, the toolstack writes online = 0 and waits for our Closed. A frontend sees
+ * the device closing and follows; where the guest has none that would, the watch
+ * on online does its part.
+ *
  * The toolstack waits for InitWait and looks for just that state. A frontend that runs already
  * would let us leave it in no time, so a new device stays there
  * for a while; there is no event that tells when the toolstack has looked.
@@ -221,6 +225,33 @@ static void tpmback_frontend_changed(struct xenbus_device *xdev,
 		device_unregister(&xdev->dev);
 }
 
+/* Whether there is a frontend that will follow when the toolstack detaches. */
+static bool device_has_frontend(struct tpmback_device *dev)
+{
+	return dev->frontend_state == XenbusStateInitialised ||
+	       dev->frontend_state == XenbusStateConnected ||
+	       dev->frontend_state == XenbusStateClosing;
+}
+
+static void tpmback_online_changed(struct xenbus_watch *watch,
+				   const char *path, const char *token)
+{
+	struct tpmback_device *dev = container_of(watch, struct tpmback_device,
+						  online_watch);
+	struct xenbus_device *xdev;
+	bool unregister;
+
+	mutex_lock(&dev->lock);
+	xdev = dev->xdev;
+	unregister = xdev && !device_has_frontend(dev) &&
+		     !xenbus_dev_is_online(xdev);
+	if (unregister)
+		device_frontend_closes(dev, XenbusStateClosed);
+	mutex_unlock(&dev->lock);
+	if (unregister)
+		device_unregister(&xdev->dev);
+}
+
 static int device_read_identity(struct tpmback_device *dev,
 				struct xenbus_device *xdev)
 {
@@ -254,6 +285,16 @@ static struct tpmback_device *device_alloc(void)
 	return dev;
 }
 
+/* From here on nobody who still has the device can reach the bus. */
+static void device_detach(struct tpmback_device *dev)
+{
+	mutex_lock(&dev->lock);
+	device_end_conn(dev);
+	dev->xdev = NULL;
+	mutex_unlock(&dev->lock);
+	cancel_delayed_work_sync(&dev->connect_work);
+}
+
 static int tpmback_probe(struct xenbus_device *xdev,
 			 const struct xenbus_device_id *id)
 {
@@ -283,8 +324,16 @@ static int tpmback_probe(struct xenbus_device *xdev,
 	mutex_lock(&dev->lock);
 	device_await(dev);
 	mutex_unlock(&dev->lock);
+	err = xenbus_watch_pathfmt(xdev, &dev->online_watch, NULL,
+				   tpmback_online_changed, "%s/online",
+				   xdev->nodename);
+	if (err)
+		goto err_conn;
 	return 0;
 
+err_conn:
+	device_detach(dev);
+	dev_set_drvdata(&xdev->dev, NULL);
 err_device:
 	device_put(dev);
 	return err;
@@ -296,11 +345,9 @@ static void tpmback_remove(struct xenbus_device *xdev)
 
 	if (!dev)
 		return;
-	mutex_lock(&dev->lock);
-	device_end_conn(dev);
-	dev->xdev = NULL;
-	mutex_unlock(&dev->lock);
-	cancel_delayed_work_sync(&dev->connect_work);
+	unregister_xenbus_watch(&dev->online_watch);
+	kfree(dev->online_watch.node);
+	device_detach(dev);
 	dev_set_drvdata(&xdev->dev, NULL);
 	device_put(dev);
 }

@@ -29,4 +29,9 @@ check "the first TPM was not disturbed" \
 is "nothing is left in the xenstore" \
 	"$(xenstore-ls "/local/domain/0/backend/vtpm/$(domid g1)" | grep -c "^[0-9]* = ")" 1
 
+fresh_none() { destroy g4 && create g4; }
+check "a guest without a frontend" fresh_none
+check "attach to it" xl vtpm-attach g4 backend=0 "uuid=$uuid"
+check "detach from it, though nobody answers there" xl vtpm-detach g4 "$uuid"
+
 finish
