@@ -219,6 +219,12 @@ boot() {
 	trap clean_up EXIT
 	make_run_image
 	phase "this run's image is there"
+	if [ "$command" = shell ] || [ "$opt_parallel" = 1 ]; then
+		exec {slot}</dev/null
+	else
+		take_slot
+	fi
+	run_started=$(now_ms)
 	cd "$work"
 	mkfifo control.in control.out stdout.in stdout.out stderr.in stderr.out
 	qemu_arguments
@@ -251,6 +257,24 @@ stop_qemu() {
 	[ -z "${terminal-}" ] || stty "$terminal"
 }
 
+# take_slot: emulated CPUs that share a real one wait for each other's locks
+# most of the time, so one run for every two CPUs. Set slot to the lock.
+take_slot() {
+	local slots=$((($(nproc) + 1) / 2)) n end=$((EPOCHSECONDS + 1800)) told=''
+	mkdir -p "$cache/lock"
+	while [ $EPOCHSECONDS -lt "$end" ]; do
+		for ((n = 0; n < slots; n++)); do
+			exec {slot}>"$cache/lock/run-$n"
+			! flock -n "$slot" || return 0
+			exec {slot}>&-
+		done
+		[ -n "$told" ] || say "waiting for another run to end"
+		told=1
+		sleep 0.5
+	done
+	exec {slot}</dev/null
+}
+
 start_qemu() {
 	terminal=''
 	[ "$command" != shell ] || [ ! -t 0 ] || terminal=$(stty -g)
@@ -260,11 +284,13 @@ start_qemu() {
 	cat stderr.out >&2 &
 	readers+=($!)
 	exec {control}<>control.out
+	# QEMU must not outlive the lab, however that ends.
 	if [ "$command" = shell ]; then
-		qemu-system-x86_64 "${arguments[@]}" <&0 {control}>&- 2>out/logs/qemu.log &
+		setpriv --pdeathsig KILL qemu-system-x86_64 "${arguments[@]}" \
+			<&0 {control}>&- {slot}>&- 2>out/logs/qemu.log &
 	else
-		qemu-system-x86_64 "${arguments[@]}" </dev/null {control}>&- \
-			>out/logs/qemu.log 2>&1 &
+		setpriv --pdeathsig KILL qemu-system-x86_64 "${arguments[@]}" \
+			</dev/null {control}>&- {slot}>&- >out/logs/qemu.log 2>&1 &
 	fi
 	qemu_pid=$!
 	phase "QEMU runs"
@@ -274,7 +300,7 @@ start_qemu() {
 next_event() {
 	local left
 	while :; do
-		left=$((lab_started / 1000 + opt_timeout - EPOCHSECONDS))
+		left=$((run_started / 1000 + opt_timeout - EPOCHSECONDS))
 		[ "$left" -gt 0 ] || { event=timeout; return; }
 		if [ "$EPOCHSECONDS" -ge "$step_ends" ]; then
 			event=step-timeout

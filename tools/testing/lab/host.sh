@@ -15,6 +15,7 @@ host_needs() {
 		xz:xz-utils
 		zstd:zstd
 		flock:util-linux
+		setpriv:util-linux
 		git:git
 	LIST
 }
