@@ -4,7 +4,7 @@
 # From the logs and the script's status to the status of the lab.
 
 # What a kernel says, behind its time stamp, when something is wrong.
-kernel_complaints='WARNING:|BUG:|Oops|Kernel panic|Call Trace:|INFO: task .* blocked|INFO: .*stall|general protection fault|unable to handle|UBSAN:|KASAN|KFENCE|KCSAN|possible (circular|recursive) locking|suspicious RCU|inconsistent lock state|kmemleak: [0-9]+ new|Internal error'
+kernel_complaints='WARNING:|BUG:|Oops|Kernel panic|Call Trace:|INFO: task .* blocked|INFO: .*stall|general protection fault|: segfault at |unable to handle|UBSAN:|KASAN|KFENCE|KCSAN|possible (circular|recursive) locking|suspicious RCU|inconsistent lock state|kmemleak: [0-9]+ new|Internal error'
 xen_complaints='Xen BUG|Xen WARN|Panic on CPU|FATAL TRAP|FATAL PAGE|Assertion .* failed|Xen call trace|Hardware Dom0 (crashed|shutdown: rebooting)'
 program_complaints='ERROR: [A-Za-z]+Sanitizer|runtime error:'
 
