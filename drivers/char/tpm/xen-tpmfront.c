@@ -404,13 +404,34 @@ static const struct tpm_class_ops tpmfront_ops = {
 
 /* The chip. */
 
+/*
+ * No firmware has started this TPM. One that is 1.2, or was started before, answers
+ * with an error, which is as good; the TPM core sees to a TPM 1.2 itself.
+ */
+static int chip_startup(struct tpm_chip *chip)
+{
+	static const u8 startup_clear[] = {
+		0x80, 0x01, 0, 0, 0, 12, 0, 0, 0x01, 0x44, 0, 0,
+	};
+	u8 buf[sizeof(startup_clear)];
+	int err;
+
+	memcpy(buf, startup_clear, sizeof(buf));
+	err = tpmfront_send(chip, buf, sizeof(buf), sizeof(buf));
+	if (!err)
+		err = tpmfront_recv(chip, buf, sizeof(buf));
+	return err < 0 ? err : 0;
+}
+
 static int chip_probe(struct tpm_chip *chip)
 {
 	int err = tpm_chip_start(chip);
 
 	if (err)
 		return err;
-	err = tpm2_probe(chip);
+	err = chip_startup(chip);
+	if (!err)
+		err = tpm2_probe(chip);
 	tpm_chip_stop(chip);
 	return err;
 }
