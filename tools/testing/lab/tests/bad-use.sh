@@ -45,7 +45,7 @@ echo 'create = yes' >$config
 check "attach it where it may be made" attach
 check "its TPM appears" wait_tpm g2 1
 check "detach it" detach
-no_engine() { [ "$(counter $uuid engine_pid 2>/dev/null || echo 0)" = 0 ]; }
+no_engine() { [ "$(counter $uuid pid 2>/dev/null || echo 0)" = 0 ]; }
 check "its engine ends" await 60 no_engine
 
 state=/var/lib/xen-vtpm/$uuid.vtpm

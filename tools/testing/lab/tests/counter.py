@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Print one member of one vTPM of `vtpmctl list --json`, given on stdin."""
+"""Print one member of one vTPM of `vtpmctl list --json`, given on stdin: its
+own, or else those of its connections (numbers are added up)."""
 import json
 import sys
 
 uuid, name = sys.argv[1:]
 for vtpm in json.load(sys.stdin)["vtpms"]:
     if vtpm["uuid"] == uuid:
-        value = vtpm.get(name)
-        if value is None:
-            value = sum(c.get(name, 0) for c in vtpm["connections"])
-        print(value)
+        values = [o[name] for o in [vtpm] + vtpm["connections"] if name in o]
+        if not values:
+            sys.exit("vTPM %s has no '%s'" % (uuid, name))
+        print(sum(values) if isinstance(values[0], int) else " ".join(values))
         sys.exit(0)
 sys.exit("no vTPM %s" % uuid)

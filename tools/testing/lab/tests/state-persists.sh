@@ -35,9 +35,9 @@ check "its TPM appears" wait_tpm g1
 is "the NV index is still there after a reboot" "$(g "tpm2_nvread 0x1500002 -C o")" survivor
 is "the PCR is reset by a reboot" "$(pcr)" "$zero"
 
-engine=$(counter "$(uuid_of g1)" engine_pid)
+engine=$(counter "$(uuid_of g1)" pid)
 kill -9 "$engine"
-other_engine() { [ "$(counter "$(uuid_of g1)" engine_pid)" != "$engine" ]; }
+other_engine() { [ "$(counter "$(uuid_of g1)" pid)" != "$engine" ]; }
 check "an engine that dies is started again" await 20 other_engine
 g "tpm2_startup -c"
 is "the NV index survives that too" "$(g "tpm2_nvread 0x1500002 -C o")" survivor

@@ -16,7 +16,7 @@ sed "s/uuid=[0-9a-f-]*/uuid=$uuid/" /etc/xen/g4.cfg >/etc/xen/g4-swtpm.cfg
 check "the guest boots" create g4 /etc/xen/g4-swtpm.cfg
 guest g4 "modprobe xen-tpmfront"
 check "its TPM appears" wait_tpm g4
-like "swtpm is its engine" "$(tr '\0' ' ' <"/proc/$(counter $uuid engine_pid)/cmdline")" '^[^ ]*swtpm chardev'
+like "swtpm is its engine" "$(tr '\0' ' ' <"/proc/$(counter $uuid pid)/cmdline")" '^[^ ]*swtpm chardev'
 is "getrandom returns 16 bytes" "$(g "tpm2_getrandom 16 | wc -c")" 16
 check "a key is made and used" g "cd /root && tpm2_createprimary -Q -C o -G ecc -c p &&
 	tpm2_create -Q -C p -G ecc256:ecdsa -u u -r r && tpm2_load -Q -C p -u u -r r -c k &&
