@@ -19,13 +19,24 @@ struct reader {
 	uint32_t seen;		/* bit n: keys[n] */
 	struct error *err;
 	int ret;		/* of the first error */
+	int ret_line;		/* where that was */
 };
+
+/* Returns whether this is the first error, which is the one to be told. */
+static bool first_error(struct reader *reader)
+{
+	if (reader->ret)
+		return false;
+	reader->ret = -EINVAL;
+	reader->ret_line = reader->line;
+	return true;
+}
 
 static void complain(struct reader *reader, const char *what, const char *name)
 {
-	if (!reader->ret)
-		reader->ret = error_set(reader->err, EINVAL, "%s:%d: %s '%s'", reader->file,
-					reader->line, what, name);
+	if (first_error(reader))
+		error_set(reader->err, EINVAL, "%s:%d: %s '%s'", reader->file, reader->line,
+			  what, name);
 }
 
 /* The parser takes a line that does not fit its buffer for several lines. */
@@ -63,13 +74,11 @@ static void complain_unknown(struct reader *reader, const char *section, const c
 		if (!strcmp(reader->keys[i].section, section))
 			used += snprintf(known + used, sizeof(known) - used, "%s%s",
 					 used ? ", " : "", reader->keys[i].name);
-	if (reader->ret)
-		return;
 	if (!used)
 		complain(reader, "there is no section", section);
-	else
-		reader->ret = error_set(reader->err, EINVAL, "%s:%d: there is no key '%s' here, "
-					"only %s", reader->file, reader->line, name, known);
+	else if (first_error(reader))
+		error_set(reader->err, EINVAL, "%s:%d: there is no key '%s' here, only %s",
+			  reader->file, reader->line, name, known);
 }
 
 static int handle(void *arg, const char *section, const char *name, const char *value)
@@ -86,9 +95,9 @@ static int handle(void *arg, const char *section, const char *name, const char *
 	if (reader->seen & bit)
 		complain(reader, "a second value for", name);
 	reader->seen |= bit;
-	if (key->parse(value, key->target) && !reader->ret)
-		reader->ret = error_set(reader->err, EINVAL, "%s:%d: %s cannot be '%s'; it is %s",
-					reader->file, reader->line, name, value, key->legal);
+	if (key->parse(value, key->target) && first_error(reader))
+		error_set(reader->err, EINVAL, "%s:%d: %s cannot be '%s'; it is %s",
+			  reader->file, reader->line, name, value, key->legal);
 	return 1;
 }
 
@@ -102,7 +111,7 @@ int ini_read(const char *file, const struct ini_key *keys, unsigned int count,
 	if (!reader.stream)
 		return error_set(err, errno, "%s: %s", file, strerror(errno));
 	line = ini_parse_stream(read_line, &reader, handle, &reader);
-	if (line > 0 && !reader.ret)
+	if (line > 0 && (!reader.ret || line < reader.ret_line))
 		reader.ret = error_set(err, EINVAL, "%s:%d: neither '[section]' nor 'key = value'",
 				       file, line);
 	if ((line < 0 || ferror(reader.stream)) && !reader.ret)

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "engine_run.h"
+
+#define PATIENCE_MS	30000
+
+static void need(bool ok, const char *what)
+{
+	if (ok)
+		return;
+	perror(what);
+	abort();
+}
+
+static void tcp_pair(int *pair)
+{
+	struct sockaddr_in address = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	socklen_t size = sizeof(address);
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+
+	need(!bind(listener, (struct sockaddr *)&address, size) && !listen(listener, 1) &&
+	     !getsockname(listener, (struct sockaddr *)&address, &size), "listen");
+	pair[0] = socket(AF_INET, SOCK_STREAM, 0);
+	need(!connect(pair[0], (struct sockaddr *)&address, size), "connect");
+	pair[1] = accept(listener, NULL, NULL);
+	close(listener);
+	fcntl(pair[0], F_SETFD, FD_CLOEXEC);
+	fcntl(pair[1], F_SETFD, FD_CLOEXEC);
+}
+
+static void make_pair(int *pair, bool tcp)
+{
+	if (tcp)
+		tcp_pair(pair);
+	else
+		need(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), "socketpair");
+}
+
+static void run_engine(const struct engine_how *how, int store, int control, int conn,
+		       int faults)
+{
+	char store_fd[16], control_fd[16], conn_fd[16], faults_fd[16];
+	char *argv[16] = {
+		"vtpm-engine", "--store-fd", store_fd, "--control-fd", control_fd,
+		"--conn-fd", conn_fd, "--uuid", (char *)(how->uuid ? how->uuid : ENGINE_UUID),
+		"--tpm", (char *)how->tpm,
+	};
+	int argc = 11;
+
+	if (how->create)
+		argv[argc++] = "--create";
+#ifdef VTPM_SANITIZE
+	argv[argc++] = "--no-sandbox";
+#endif
+	snprintf(store_fd, sizeof(store_fd), "%d", dup(store));
+	snprintf(control_fd, sizeof(control_fd), "%d", dup(control));
+	snprintf(conn_fd, sizeof(conn_fd), "%d", dup(conn));
+	snprintf(faults_fd, sizeof(faults_fd), "%d", dup(faults));
+	setenv(FAULTS_VARIABLE, faults_fd, 1);
+	if (how->user && (setgid(how->user) || setuid(how->user)))
+		_exit(99);
+	execv(TESTS_DIR "/vtpm-engine", argv);
+	_exit(99);
+}
+
+struct engine_run engine_start(const struct engine_how *how)
+{
+	int store = open(how->store, O_RDWR | O_CLOEXEC | (how->create ? O_CREAT : 0), 0600);
+	int faults = memfd_create("faults", MFD_CLOEXEC);
+	struct engine_run run;
+	int control[2], conn[2];
+
+	need(store >= 0, how->store);
+	need(!ftruncate(faults, sizeof(struct faults)), "faults");
+	run.faults = mmap(NULL, sizeof(struct faults), PROT_READ | PROT_WRITE, MAP_SHARED,
+			  faults, 0);
+	make_pair(control, false);
+	make_pair(conn, how->tcp);
+	run.pid = fork();
+	if (run.pid == 0)
+		run_engine(how, store, control[1], conn[1], faults);
+	close(store);
+	close(faults);
+	close(control[1]);
+	close(conn[1]);
+	run.control = control[0];
+	run.guest = conn[0];
+	return run;
+}
+
+bool engine_wait(struct engine_run *run, enum control_type type, struct control_message *msg)
+{
+	struct pollfd pollfd = { .fd = run->control, .events = POLLIN };
+	int fd;
+
+	while (poll(&pollfd, 1, PATIENCE_MS) == 1) {
+		if (control_receive(run->control, msg, &fd) != 1)
+			return false;
+		if (msg->type == type)
+			return true;
+	}
+	return false;
+}
+
+bool engine_is_up(struct engine_run *run)
+{
+	struct control_message msg;
+
+	return engine_wait(run, CONTROL_STATE, &msg) && msg.value == CONTROL_READY;
+}
+
+int engine_connect(struct engine_run *run, uint64_t id)
+{
+	struct control_message msg = { .type = CONTROL_ADD, .id = id };
+	int pair[2];
+
+	make_pair(pair, false);
+	need(!control_send(run->control, &msg, pair[1]), "control");
+	close(pair[1]);
+	return pair[0];
+}
+
+int engine_end(struct engine_run *run)
+{
+	int status, ret;
+
+	need(waitpid(run->pid, &status, 0) == run->pid, "waitpid");
+	ret = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	run->pid = 0;
+	if (run->control >= 0)
+		close(run->control);
+	if (run->guest >= 0)
+		close(run->guest);
+	run->control = run->guest = -1;
+	munmap(run->faults, sizeof(*run->faults));
+	return ret;
+}
+
+int engine_shutdown(struct engine_run *run)
+{
+	struct control_message msg = { .type = CONTROL_SHUTDOWN };
+
+	need(!control_send(run->control, &msg, -1), "control");
+	return engine_end(run);
+}
+
+int engine_kill(struct engine_run *run)
+{
+	kill(run->pid, SIGKILL);
+	return engine_end(run);
+}

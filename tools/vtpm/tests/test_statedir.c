@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * How a new TPM gets into its place. The power is cut before each step by making the
+ * files that the steps so far leave; then a new start must do the right thing.
+ */
+#include "cmocka_all.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "statedir.h"
+
+#define NAME	"ab010000-0000-0000-0000-000000000000"
+
+static const struct uuid uuid = { { 0xab, 1 } };
+static struct config config;
+static const struct policy creating = { .create = true, .localities = 1 };
+static const struct policy not_creating = { .localities = 1 };
+
+static char *path(const char *suffix)
+{
+	static char text[4][PATH_MAX];
+	static unsigned int next;
+	char *result = text[next++ % 4];
+
+	snprintf(result, PATH_MAX, "%s/%s", config.state_dir, suffix);
+	return result;
+}
+
+static int set_up(void **state)
+{
+	struct error err;
+
+	(void)state;
+	strcpy(config.state_dir, "/tmp/vtpm-test-XXXXXX");
+	strcpy(config.user, "root");
+	if (!mkdtemp(config.state_dir))
+		return -1;
+	return statedir_prepare(&config, &err);
+}
+
+static int tear_down(void **state)
+{
+	char command[CONFIG_PATH_SIZE + 16];
+
+	(void)state;
+	snprintf(command, sizeof(command), "rm -r %s", config.state_dir);
+	return system(command);
+}
+
+static void make(const char *suffix, const char *text)
+{
+	int fd = open(path(suffix), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+static bool there(const char *suffix)
+{
+	return access(path(suffix), F_OK) == 0;
+}
+
+static void assert_holds(int fd, const char *text)
+{
+	char buffer[32] = "";
+
+	assert_true(read(fd, buffer, sizeof(buffer) - 1) >= 0);
+	assert_string_equal(buffer, text);
+}
+
+static int open_state(const struct policy *policy, struct state *state, struct error *err)
+{
+	err->text[0] = '\0';
+	return statedir_open(&config, &uuid, policy, state, err);
+}
+
+static void assert_created(struct state *state)
+{
+	struct error err;
+
+	assert_int_equal(open_state(&creating, state, &err), 0);
+	assert_true(state->create);
+	assert_holds(state->fd, "");
+	assert_false(there("made/" NAME));
+	assert_false(there(NAME ".vtpm"));
+}
+
+static void test_created(void **unused)
+{
+	struct state state;
+	struct error err;
+	struct stat st;
+
+	(void)unused;
+	assert_created(&state);
+	assert_int_equal(write(state.fd, "tpm", 3), 3);
+	close(state.fd);
+	assert_int_equal(statedir_created(&config, &uuid, &err), 0);
+	assert_int_equal(statedir_created(&config, &uuid, &err), 0);
+	assert_int_equal(stat(path(NAME ".vtpm"), &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(stat(config.state_dir, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0700);
+	assert_int_equal(open_state(&not_creating, &state, &err), 0);
+	assert_false(state.create);
+	assert_holds(state.fd, "tpm");
+	close(state.fd);
+}
+
+static void test_cut_before_making(void **unused)
+{
+	struct state state;
+
+	(void)unused;
+	make(NAME ".new", "");
+	assert_created(&state);
+	close(state.fd);
+}
+
+static void test_cut_before_evidence(void **unused)
+{
+	struct state state;
+
+	(void)unused;
+	make(NAME ".new", "a complete TPM that no guest has seen");
+	assert_created(&state);
+	close(state.fd);
+}
+
+static void finishes(const char *evidence)
+{
+	struct state state;
+	struct error err;
+
+	make(NAME ".new", "tpm");
+	make("made/" NAME, evidence);
+	assert_int_equal(open_state(&not_creating, &state, &err), 0);
+	assert_false(state.create);
+	assert_holds(state.fd, "tpm");
+	close(state.fd);
+	assert_true(there(NAME ".vtpm"));
+	assert_false(there(NAME ".new"));
+}
+
+static void test_cut_in_evidence(void **unused)
+{
+	(void)unused;
+	finishes("");
+}
+
+static void test_cut_before_rename(void **unused)
+{
+	(void)unused;
+	finishes("vtpm-engine\n");
+}
+
+static void test_missing(void **unused)
+{
+	struct state state;
+	struct error err;
+
+	(void)unused;
+	make("made/" NAME, "vtpm-engine\n");
+	assert_int_equal(open_state(&creating, &state, &err), -ENOENT);
+	assert_int_equal(state.fd, -1);
+	assert_non_null(strstr(err.text, "vTPM " NAME));
+	assert_non_null(strstr(err.text, NAME ".vtpm is missing"));
+	assert_non_null(strstr(err.text, "Restore it from a backup"));
+	assert_false(there(NAME ".new"));
+}
+
+static void test_no_evidence(void **unused)
+{
+	struct state state;
+	struct error err;
+
+	(void)unused;
+	make(NAME ".vtpm", "somebody's");
+	assert_int_equal(open_state(&creating, &state, &err), -EEXIST);
+	assert_int_equal(state.fd, -1);
+	assert_non_null(strstr(err.text, NAME ".vtpm"));
+}
+
+static void test_not_allowed(void **unused)
+{
+	struct state state;
+	struct error err;
+
+	(void)unused;
+	assert_int_equal(open_state(&not_creating, &state, &err), -EPERM);
+	assert_non_null(strstr(err.text, "create=no"));
+	assert_false(there(NAME ".new"));
+}
+
+static void test_other_engine(void **unused)
+{
+	struct policy swtpm = creating;
+	struct state state;
+	struct error err;
+
+	(void)unused;
+	swtpm.engine = ENGINE_SWTPM;
+	make("made/" NAME, "vtpm-engine\n");
+	make(NAME ".vtpm", "tpm");
+	assert_int_equal(open_state(&swtpm, &state, &err), -EXDEV);
+	assert_non_null(strstr(err.text, "was made with vtpm-engine;"));
+}
+
+static void test_swtpm(void **unused)
+{
+	struct policy swtpm = creating;
+	struct state state;
+	struct error err;
+
+	(void)unused;
+	swtpm.engine = ENGINE_SWTPM;
+	assert_int_equal(open_state(&swtpm, &state, &err), 0);
+	assert_string_equal(state.dir, path(NAME ".swtpm"));
+	assert_int_equal(open_state(&swtpm, &state, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "tpm2-00.permall is missing"));
+	make(NAME ".swtpm/tpm2-00.permall", "tpm");
+	assert_int_equal(open_state(&swtpm, &state, &err), 0);
+	assert_int_equal(open_state(&creating, &state, &err), -EXDEV);
+}
+
+#define TEST(name)	cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_created),
+		TEST(test_cut_before_making),
+		TEST(test_cut_before_evidence),
+		TEST(test_cut_in_evidence),
+		TEST(test_cut_before_rename),
+		TEST(test_missing),
+		TEST(test_no_evidence),
+		TEST(test_not_allowed),
+		TEST(test_other_engine),
+		TEST(test_swtpm),
+	};
+
+	return cmocka_run_group_tests_name("state directory", tests, NULL, NULL);
+}
