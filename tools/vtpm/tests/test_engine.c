@@ -400,7 +400,8 @@ static void test_cancel(void **state)
 	(void)state;
 	assert_true(engine_is_up(&run));
 	assert_int_equal(guest_do(run.guest, tpm2_startup()), 0);
-	packet = tpm2_create_rsa(create_parent(run.guest));
+	/* libtpms 0.9 looks for a cancel here, but not in TPM2_Create of an RSA key. */
+	packet = tpm2_create_primary_rsa();
 	for (int i = 0; i < 10; i++) {
 		sequence = guest_send(run.guest, &packet, 0);
 		assert_int_equal(send(run.guest, "!", 1, MSG_OOB), 1);
