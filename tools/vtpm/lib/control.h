@@ -76,12 +76,12 @@ struct control_message {
 	uint32_t value;
 	uint64_t id;
 	union {
-		char text[240];
+		char text[496];
 		struct control_counters counters;
 	};
 };
 
-_Static_assert(sizeof(struct control_message) == 256, "size of a control message");
+_Static_assert(sizeof(struct control_message) == 512, "size of a control message");
 
 /**
  * enum engine_exit - exit codes of an engine

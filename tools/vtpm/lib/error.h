@@ -3,7 +3,7 @@
 #define VTPM_ERROR_H
 
 /* Longest text of an error, with its terminating zero. */
-#define ERROR_TEXT_SIZE	224
+#define ERROR_TEXT_SIZE	448
 
 /**
  * struct error - what went wrong, for a person to read

@@ -8,7 +8,7 @@
 
 #include "log.h"
 
-#define LINE_SIZE	512
+#define LINE_SIZE	768
 
 static const char *level_name(enum log_level level)
 {

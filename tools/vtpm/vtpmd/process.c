@@ -272,7 +272,7 @@ static int spawn_swtpm(struct vtpm *vtpm, const struct state *state, int conn, s
 	char conn_fd[16];
 	char *argv[] = {
 		"swtpm", "chardev", "--fd", conn_fd, "--tpmstate", "dir=.",
-		vtpm->policy.tpm12 ? NULL : "--tpm2", NULL,
+		"--flags", "not-need-init", vtpm->policy.tpm12 ? NULL : "--tpm2", NULL,
 	};
 	struct child child = {
 		.program = "swtpm",

@@ -92,8 +92,8 @@ static int read_evidence(const struct paths *paths, char *text, size_t size, str
 	if (fd >= 0)
 		close(fd);
 	if (n < 0)
-		return error_set(err, EIO, "%s: cannot be read, so nobody knows whether vTPM %s "
-				 "was ever made", paths->made, paths->uuid);
+		return error_set(err, EIO, "%s: cannot be read, so nobody knows whether this "
+				 "vTPM was ever made", paths->made);
 	text[n] = '\0';
 	return 0;
 }
@@ -118,22 +118,20 @@ static int check_evidence(const struct paths *paths, const char *text, const cha
 {
 	if (!*text || !strcmp(text, expected))
 		return 0;
-	return error_set(err, EXDEV, "vTPM %s was made with %.*s; the policy names another "
-			 "engine. Set 'engine' back, or see %s", paths->uuid,
+	return error_set(err, EXDEV, "it was made with %.*s; the policy names another "
+			 "engine. Set 'engine' back, or see %s",
 			 (int)strcspn(text, "\n"), text, paths->made);
 }
 
-static int refuse_creation(const struct paths *paths, struct error *err)
+static int refuse_creation(struct error *err)
 {
-	return error_set(err, EPERM, "vTPM %s was never made, and the policy says create=no",
-			 paths->uuid);
+	return error_set(err, EPERM, "it was never made, and the policy says create=no");
 }
 
 static int refuse_missing(const struct paths *paths, const char *file, struct error *err)
 {
-	return error_set(err, ENOENT, "vTPM %s: its state %s is missing. Restore it from a "
-			 "backup; only to begin with a new, empty TPM, remove %s",
-			 paths->uuid, file, paths->made);
+	return error_set(err, ENOENT, "its state %s is missing. Restore it from a backup; only to "
+			 "begin with a new, empty TPM, remove %s", file, paths->made);
 }
 
 static int move_into_place(const struct config *config, const struct paths *paths,
@@ -159,8 +157,8 @@ static int open_existing(const struct config *config, const struct paths *paths,
 	}
 	state->fd = open(paths->state, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (state->fd < 0)
-		return error_set(err, errno, "vTPM %s: cannot open %s: %s", paths->uuid,
-				 paths->state, strerror(errno));
+		return error_set(err, errno, "cannot open %s: %s", paths->state,
+				 strerror(errno));
 	return 0;
 }
 
@@ -168,16 +166,16 @@ static int open_new(const struct config *config, const struct paths *paths,
 		    struct state *state, struct error *err)
 {
 	if (exists(paths->state))
-		return error_set(err, EEXIST, "vTPM %s: there is %s, but no %s that says that it "
+		return error_set(err, EEXIST, "there is %s, but no %s that says that it "
 				 "was made here. If it is the right one, create that file, empty",
-				 paths->uuid, paths->state, paths->made);
+				 paths->state, paths->made);
 	if (unlink(paths->new) && errno != ENOENT)
 		return error_set(err, errno, "%s: cannot be removed: %s", paths->new,
 				 strerror(errno));
 	state->fd = open(paths->new, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (state->fd < 0)
-		return error_set(err, errno, "vTPM %s: cannot create %s: %s", paths->uuid,
-				 paths->new, strerror(errno));
+		return error_set(err, errno, "cannot create %s: %s", paths->new,
+				 strerror(errno));
 	if (fchown(state->fd, config->uid, config->gid))
 		return error_set(err, errno, "%s: cannot give it to user %s: %s", paths->new,
 				 config->user, strerror(errno));
@@ -198,7 +196,7 @@ static int open_native(const struct config *config, const struct policy *policy,
 	if (ret != -ENOENT)
 		return ret;
 	return policy->create ? open_new(config, paths, state, err) :
-		refuse_creation(paths, err);
+		refuse_creation(err);
 }
 
 static int make_swtpm_dir(const struct config *config, const struct paths *paths,
@@ -223,7 +221,7 @@ static int open_swtpm(const struct config *config, const struct policy *policy,
 	snprintf(state->dir, sizeof(state->dir), "%s", paths->swtpm);
 	if (ret == -ENOENT) {
 		if (!policy->create)
-			return refuse_creation(paths, err);
+			return refuse_creation(err);
 		state->create = true;
 		return make_swtpm_dir(config, paths, err);
 	}

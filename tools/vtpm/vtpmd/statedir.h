@@ -61,7 +61,8 @@ int statedir_prepare(const struct config *config, struct error *err);
  * @uuid: the vTPM
  * @policy: its policy
  * @state: the result
- * @err: filled in on failure: names vTPM, file, cause and remedy
+ * @err: filled in on failure: names file, cause and remedy; the caller names
+ *	the vTPM
  *
  * Does steps 1 and, where a power cut left that to do, 5 from above.
  *
