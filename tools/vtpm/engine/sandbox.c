@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "sandbox.h"
 
@@ -40,6 +41,11 @@ static const int allowed[] = {
 	SCMP_SYS(getpid),
 	SCMP_SYS(restart_syscall),
 	SCMP_SYS(rt_sigreturn),
+
+	/* abort(): a fault shall be seen as what it is. */
+	SCMP_SYS(writev),
+	SCMP_SYS(gettid),
+	SCMP_SYS(rt_sigprocmask),
 };
 
 int sandbox_prepare(struct error *err)
@@ -52,7 +58,10 @@ int sandbox_prepare(struct error *err)
 	return 0;
 }
 
-/* Memory for data, never for code; descriptors may only be made non-blocking. */
+/*
+ * Memory for data, never for code; descriptors may only be made non-blocking; signals
+ * only to oneself.
+ */
 static int allow_with_conditions(scmp_filter_ctx filter)
 {
 	int ret;
@@ -65,10 +74,13 @@ static int allow_with_conditions(scmp_filter_ctx filter)
 				       SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 	if (!ret)
 		ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-				       SCMP_A1(SCMP_CMP_EQ, F_GETFL));
+				       SCMP_A1(SCMP_CMP_EQ, F_GETFL, 0));
 	if (!ret)
 		ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-				       SCMP_A1(SCMP_CMP_EQ, F_SETFL));
+				       SCMP_A1(SCMP_CMP_EQ, F_SETFL, 0));
+	if (!ret)
+		ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+				       SCMP_A0(SCMP_CMP_EQ, getpid(), 0));
 	return ret;
 }
 

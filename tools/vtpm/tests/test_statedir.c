@@ -22,6 +22,49 @@ static struct config config;
 static const struct policy creating = { .create = true, .localities = 1 };
 static const struct policy not_creating = { .localities = 1 };
 
+/* What was made durable, or renamed, in order; the step with this number fails. */
+static char steps[1024];
+static unsigned int step_count, failing_step;
+
+static bool step_fails(const char *what, const char *file)
+{
+	size_t used = strlen(steps);
+
+	snprintf(steps + used, sizeof(steps) - used, "%s %s\n", what,
+		 file + strlen(config.state_dir));
+	errno = EIO;
+	return ++step_count == failing_step;
+}
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __real_rename(const char *from, const char *to);
+int __wrap_rename(const char *from, const char *to);
+
+int __wrap_fsync(int fd)
+{
+	char link[32], file[PATH_MAX];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, file, sizeof(file) - 1);
+	assert_true(n > 0);
+	file[n] = '\0';
+	return step_fails("flush", file) ? -1 : __real_fsync(fd);
+}
+
+int __wrap_rename(const char *from, const char *to)
+{
+	return step_fails("rename", from) ? -1 : __real_rename(from, to);
+}
+
+static void count_steps(unsigned int failing)
+{
+	steps[0] = '\0';
+	step_count = 0;
+	failing_step = failing;
+}
+
 static char *path(const char *suffix)
 {
 	static char text[4][PATH_MAX];
@@ -111,6 +154,52 @@ static void test_created(void **unused)
 	assert_false(state.create);
 	assert_holds(state.fd, "tpm");
 	close(state.fd);
+}
+
+/* The order that statedir.h promises. */
+static void test_order(void **unused)
+{
+	struct state state;
+	struct error err;
+
+	(void)unused;
+	assert_created(&state);
+	close(state.fd);
+	count_steps(0);
+	assert_int_equal(statedir_created(&config, &uuid, &err), 0);
+	assert_string_equal(steps, "flush /" NAME ".new\n"
+			    "flush \n"
+			    "flush /made/" NAME "\n"
+			    "flush /made\n"
+			    "rename /" NAME ".new\n"
+			    "flush \n");
+}
+
+/* Whichever step fails: the TPM is not served, and then it is either made anew or found. */
+static void test_every_step_fails(void **unused)
+{
+	struct state state;
+	struct error err;
+	int ret = -1;
+
+	for (unsigned int n = 1; ret; n++) {
+		tear_down(unused);
+		assert_int_equal(set_up(unused), 0);
+		assert_created(&state);
+		assert_int_equal(write(state.fd, "tpm", 3), 3);
+		close(state.fd);
+		count_steps(n);
+		ret = statedir_created(&config, &uuid, &err);
+		assert_int_equal(ret, n <= 6 ? -EIO : 0);
+		count_steps(0);
+		if (!there("made/" NAME)) {
+			assert_created(&state);
+		} else {
+			assert_int_equal(open_state(&creating, &state, &err), 0);
+			assert_holds(state.fd, "tpm");
+		}
+		close(state.fd);
+	}
 }
 
 static void test_cut_before_making(void **unused)
@@ -234,6 +323,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_created),
+		TEST(test_order),
+		TEST(test_every_step_fails),
 		TEST(test_cut_before_making),
 		TEST(test_cut_before_evidence),
 		TEST(test_cut_in_evidence),

@@ -83,7 +83,7 @@ static bool holds(struct vnvram *store, const char *name, const char *text)
 	size_t size;
 
 	return !vnvram_read(store, name, &data, &size) && size == strlen(text) &&
-	       !memcmp(data, text, size);
+	       (!size || !memcmp(data, text, size));
 }
 
 /* A store with the generations 1 (a=old) and 2 (a=new, b=more). */
