@@ -7,11 +7,10 @@
 . "$(dirname "$0")/lib.sh"
 
 g() { guest g3 "cd /root; $1"; }
-stock="/lib/modules/\$(uname -r)/kernel/drivers/char/tpm/xen-tpmfront.ko"
 
 fresh g3
-is "the kernel's own module is loaded" \
-	"$(g "cat /sys/module/xen_tpmfront/srcversion")" "$(g "modinfo -F srcversion $stock")"
+check "the kernel's own module is loaded, which has no parameters" \
+	g "test -d /sys/module/xen_tpmfront -a ! -e /sys/module/xen_tpmfront/parameters"
 is "the backend is connected" "$(backend_state g3)" 4
 is "24 PCRs can be read" "$(g "cat /sys/class/tpm/tpm0/pcrs /sys/class/tpm/tpm0/device/pcrs 2>/dev/null | grep -c ^PCR")" 24
 check "trousers' daemon starts" g "sh /push/tests/start-tcsd"
