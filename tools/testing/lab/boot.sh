@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the files share variables
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # One run: the image with what belongs to this run only, QEMU, and the watch
@@ -181,6 +181,7 @@ qemu_arguments() {
 	[ "$state_disk" = "$work/state" ] || ln -s "$state_disk" state
 	[ "$dom0_kernel" = "$guest_kernel" ] || layers+=,disk/guest-kernel
 	extra="console=hvc0 $kernel_arguments lab.role=dom0 lab.layers=$layers,disk/root"
+	# shellcheck disable=SC2054 # the commas are QEMU's
 	arguments=(
 		-name xen-vtpm-lab -nodefaults -display none -no-reboot -no-user-config
 		-machine q35 -accel tcg,thread=multi -cpu max,smap=off,rdtscp=off -smp 2
@@ -203,6 +204,7 @@ qemu_arguments() {
 	port stdout pipe,path=stdout
 	port stderr pipe,path=stderr
 	if [ "$command" = shell ]; then
+		# shellcheck disable=SC2054
 		arguments+=(
 			-chardev stdio,id=terminal,signal=off
 			-device virtconsole,bus=serial.0,chardev=terminal
@@ -228,7 +230,7 @@ boot() {
 		take_slot
 	fi
 	run_started=$(now_ms)
-	cd "$work"
+	cd "$work" || die "$work has gone"
 	mkfifo control.in control.out stdout.in stdout.out stderr.in stderr.out
 	qemu_arguments
 	start_qemu
@@ -306,7 +308,7 @@ next_event() {
 		left=$((run_started / 1000 + opt_timeout - EPOCHSECONDS))
 		[ "$left" -gt 0 ] || { event=timeout; return; }
 		if [ "$EPOCHSECONDS" -ge "$step_ends" ]; then
-			event=step-timeout
+			event='step timeout'
 			return
 		fi
 		if IFS= read -r -t 0.5 -u "$control" event; then
@@ -316,8 +318,8 @@ next_event() {
 	done
 }
 
-# limit SECONDS TEXT: what dom0 does now, and for how long it may
-limit() {
+# may_take SECONDS TEXT: what dom0 does now, and for how long
+may_take() {
 	step_ends=$((EPOCHSECONDS + $1))
 	step=$2
 }
@@ -325,7 +327,7 @@ limit() {
 # watch_qemu: set outcome (exit, fail, timeout, ended) and script_status
 watch_qemu() {
 	local event step step_ends
-	limit 90 "the boot of Xen and dom0's kernel"
+	may_take 90 "the boot of Xen and dom0's kernel"
 	while :; do
 		next_event
 		case $event in
@@ -338,7 +340,7 @@ watch_qemu() {
 			reason="not done after $opt_timeout s (--timeout), in: $step"
 			break
 			;;
-		step-timeout)
+		'step timeout')
 			outcome=timeout
 			reason="this takes too long: $step"
 			break
@@ -352,11 +354,11 @@ watch_qemu() {
 
 next_step() {
 	case $event in
-	*'kernel is up') limit 60 "the start of Xen's daemons" ;;
-	*'daemons run') limit $((60 + 60 * opt_guests)) "the start of vtpmd and the guests' creation" ;;
-	*'are created') limit $((60 + 60 * opt_guests)) "the guests' boot" ;;
-	*'are up') limit 30 "the start of the script" ;;
-	*'script starts') limit 86400 "the script" ;;
+	*'kernel is up') may_take 60 "the start of Xen's daemons" ;;
+	*'daemons run') may_take $((60 + 60 * opt_guests)) "the start of vtpmd and the guests' creation" ;;
+	*'are created') may_take $((60 + 60 * opt_guests)) "the guests' boot" ;;
+	*'are up') may_take 30 "the start of the script" ;;
+	*'script starts') may_take 86400 "the script" ;;
 	esac
 }
 

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the files share variables
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Messages, times, hashes and the cache.

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the files share variables
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # What the lab needs from the machine that it runs on.

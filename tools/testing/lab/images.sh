@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the files share variables
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The chroots and images that are made from Debian packages alone. Each is
@@ -30,12 +30,15 @@ debstrap() {
 
 # --- the toolchain of a suite: headers, compiler, libraries, and the kernel
 
+# The headers of newer suites bring the kernel along; that of older ones is
+# downloaded only, because its installation makes an initramfs.
 toolchain_hook() {
 	cat <<-'HOOK'
 		mkdir -p /debs/partial
 		release=$(ls /lib/modules)
-		apt-get -qq -y -d -o Dir::Cache::Archives=/debs \
-			install linux-image-$release
+		[ -e /boot/vmlinuz-$release ] ||
+			apt-get -qq -y -d -o Dir::Cache::Archives=/debs \
+				install linux-image-$release
 	HOOK
 }
 
@@ -105,25 +108,35 @@ make_initramfs() {
 	rm -rf "$root"
 }
 
+# collect_kernel CHROOT RELEASE DIR: DIR/vmlinuz and DIR/modules
+collect_kernel() {
+	local chroot=$1 release=$2 dir=$3 deb
+	mkdir -p "$dir/debs"
+	if [ -e "$chroot/boot/vmlinuz-$release" ]; then
+		cp "$chroot/boot/vmlinuz-$release" "$dir/vmlinuz"
+		cp -a "$chroot/lib/modules" "$dir/"
+		return
+	fi
+	for deb in "$chroot"/debs/linux-{image,binary,modules}-*.deb; do
+		[ ! -e "$deb" ] || dpkg-deb -x "$deb" "$dir/debs"
+	done
+	find "$dir/debs" -type f -name 'vmlinuz*' -exec mv '{}' "$dir/vmlinuz" ';'
+	find "$dir/debs" -type d -path '*lib/modules' -prune -exec mv '{}' "$dir/" ';'
+}
+
 # make_kernel VERSION TOOLCHAIN DIR: DIR/tree has what the layer has
 make_kernel() {
-	local version=$1 chroot=$2/tree dir=$3 tree=$3/tree release deb
+	local version=$1 chroot=$2/tree dir=$3 tree=$3/tree release
 	release=$(ls "$chroot/lib/modules")
 	case $release in
 	"${version%x}"*) ;;
 	*) echo "Debian $(kernel_suite "$version") now has $release"; return 1 ;;
 	esac
-	mkdir -p "$dir/unpacked" "$tree/usr/lib" "$tree/boot"
+	mkdir -p "$tree/usr/lib" "$tree/boot"
 	ln -s usr/lib "$tree/lib"
-	for deb in "$chroot"/debs/linux-*.deb; do
-		case ${deb##*/} in
-		linux-base_* | linux-headers-* | linux-kbuild-*) ;;
-		*) dpkg-deb -x "$deb" "$dir/unpacked" ;;
-		esac
-	done
-	mv "$dir"/unpacked/*/modules "$tree/usr/lib/" ||
-		mv "$dir"/unpacked/usr/lib/modules "$tree/usr/lib/"
-	unpack_vmlinux "$(find "$dir/unpacked" -name "vmlinuz-*" -type f | head -n1)" \
+	collect_kernel "$chroot" "$release" "$dir/unpacked"
+	mv "$dir/unpacked/modules" "$tree/usr/lib/"
+	unpack_vmlinux "$dir/unpacked/vmlinuz" \
 		"$tree/boot/vmlinux-$release"
 	rm -rf "$dir/unpacked"
 	unpack_modules "$tree" "$release"
@@ -138,8 +151,8 @@ kernel() {
 	local chroot
 	toolchain "$(kernel_suite "$1")"
 	chroot=$REPLY
-	cached "kernel-$1" "$(key make_kernel unpack_vmlinux unpack_modules \
-		make_initramfs early_module_files early_modules "${chroot##*/}" \
+	cached "kernel-$1" "$(key make_kernel collect_kernel unpack_vmlinux \
+		unpack_modules make_initramfs early_module_files early_modules "${chroot##*/}" \
 		"$(cat "$here/inside/initramfs-init")")" make_kernel "$1" "$chroot"
 }
 
@@ -150,6 +163,7 @@ xen_hook() {
 	cat <<-HOOK
 		mkdir /debs
 		cd /debs
+		chmod 777 .
 		n=0
 		for version in \$(apt-cache madison xen-hypervisor-$1-amd64 |
 			cut -d\| -f2 | tr -d " " | uniq); do

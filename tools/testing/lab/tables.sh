@@ -1,9 +1,9 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the files share variables
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Which Debian suite has what. A new release is a new line here.
 
-xen_versions() { echo 4.17 4.20; }
+xen_versions() { echo 4.17, 4.20; }
 
 # xen_suite VERSION: the suite that has this hypervisor; dom0 and the guests
 # have their programs from it too
