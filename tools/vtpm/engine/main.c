@@ -17,19 +17,6 @@
 #include "sandbox.h"
 #include "tpm.h"
 
-/* The name of the open store, for messages only. */
-static void store_name(int fd, char *name, size_t size)
-{
-	char link[32];
-	ssize_t n;
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, name, size - 1);
-	if (n < 0)
-		n = snprintf(name, size, "store");
-	name[n] = '\0';
-}
-
 /* Signals arrive at a descriptor; a guest that has gone sends no signal. */
 static int set_up_signals(struct engine *engine, struct error *err)
 {
@@ -49,14 +36,12 @@ static int set_up_signals(struct engine *engine, struct error *err)
 static int open_store(struct engine *engine, struct error *err)
 {
 	const struct engine_options *options = &engine->options;
-	char name[128];
 	int ret;
 
 	engine->store = vnvram_new(&options->uuid, options->tpm, &vnvram_system_io);
 	if (!engine->store || tpm_register_entries(engine->store))
 		return error_set(err, ENOMEM, "out of memory");
-	store_name(options->store_fd, name, sizeof(name));
-	vnvram_attach(engine->store, options->store_fd, name);
+	vnvram_attach(engine->store, options->store_fd, options->store_name);
 	ret = vnvram_lock(engine->store, err);
 	if (ret)
 		return ret;

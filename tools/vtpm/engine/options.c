@@ -16,6 +16,7 @@ static const char usage[] =
 	"Run one virtual TPM. Normally started by vtpmd.\n"
 	"\n"
 	"  --store-fd N      the TPM's state, open for reading and writing\n"
+	"  --store-name PATH its name, for messages\n"
 	"  --control-fd N    socket to vtpmd\n"
 	"  --log-fd N        where to log (default: 2)\n"
 	"  --uuid UUID       name of the vTPM\n"
@@ -28,12 +29,13 @@ static const char usage[] =
 	"  --version         show the version and exit\n";
 
 enum option_id {
-	OPT_STORE = 1, OPT_CONTROL, OPT_LOG, OPT_UUID, OPT_TPM, OPT_CREATE, OPT_CONN,
+	OPT_STORE = 1, OPT_STORE_NAME, OPT_CONTROL, OPT_LOG, OPT_UUID, OPT_TPM, OPT_CREATE, OPT_CONN,
 	OPT_BUFFER, OPT_NO_SANDBOX, OPT_HELP, OPT_VERSION,
 };
 
 static const struct option long_options[] = {
 	{ "store-fd", required_argument, NULL, OPT_STORE },
+	{ "store-name", required_argument, NULL, OPT_STORE_NAME },
 	{ "control-fd", required_argument, NULL, OPT_CONTROL },
 	{ "log-fd", required_argument, NULL, OPT_LOG },
 	{ "uuid", required_argument, NULL, OPT_UUID },
@@ -109,6 +111,9 @@ static int parse_one(struct engine_options *options, int option, struct error *e
 	switch (option) {
 	case OPT_STORE:
 		return set_fd(&options->store_fd, "--store-fd", optarg, err);
+	case OPT_STORE_NAME:
+		options->store_name = optarg;
+		return 0;
 	case OPT_CONTROL:
 		return set_fd(&options->control_fd, "--control-fd", optarg, err);
 	case OPT_LOG:
@@ -147,6 +152,7 @@ int options_parse(struct engine_options *options, int argc, char **argv, struct 
 
 	*options = (struct engine_options){
 		.store_fd = -1,
+		.store_name = "the store",
 		.control_fd = -1,
 		.log_fd = STDERR_FILENO,
 		.buffer_size = ENGINE_BUFFER_SIZE,

@@ -18,6 +18,7 @@
 /**
  * struct engine_options - the command line
  * @store_fd: the store, open for reading and writing
+ * @store_name: its name, for messages
  * @control_fd: socket to vtpmd, or -1
  * @log_fd: where to log
  * @uuid: the vTPM
@@ -30,6 +31,7 @@
  */
 struct engine_options {
 	int store_fd;
+	const char *store_name;
 	int control_fd;
 	int log_fd;
 	struct uuid uuid;

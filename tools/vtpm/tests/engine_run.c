@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "engine_run.h"
@@ -54,12 +55,13 @@ static void run_engine(const struct engine_how *how, int store, int control, int
 		       int faults)
 {
 	char store_fd[16], control_fd[16], conn_fd[16], faults_fd[16];
-	char *argv[16] = {
-		"vtpm-engine", "--store-fd", store_fd, "--control-fd", control_fd,
+	char *argv[20] = {
+		"vtpm-engine", "--store-fd", store_fd, "--store-name", (char *)how->store,
+		"--control-fd", control_fd,
 		"--conn-fd", conn_fd, "--uuid", (char *)(how->uuid ? how->uuid : ENGINE_UUID),
 		"--tpm", (char *)how->tpm,
 	};
-	int argc = 11;
+	int argc = 13;
 
 	if (how->create)
 		argv[argc++] = "--create";
@@ -134,12 +136,26 @@ int engine_connect(struct engine_run *run, uint64_t id)
 	return pair[0];
 }
 
+/* One that does not end by itself is killed, which the caller does not expect. */
+static int wait_for_end(pid_t pid)
+{
+	static const struct timespec pause = { .tv_nsec = 5 * 1000 * 1000 };
+	int status;
+
+	for (int ms = 0; ms < PATIENCE_MS; ms += 5) {
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+		nanosleep(&pause, NULL);
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	return -1;
+}
+
 int engine_end(struct engine_run *run)
 {
-	int status, ret;
+	int ret = wait_for_end(run->pid);
 
-	need(waitpid(run->pid, &status, 0) == run->pid, "waitpid");
-	ret = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	run->pid = 0;
 	if (run->control >= 0)
 		close(run->control);

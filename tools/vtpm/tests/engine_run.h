@@ -51,7 +51,7 @@ bool engine_wait(struct engine_run *run, enum control_type type, struct control_
 bool engine_is_up(struct engine_run *run);
 /* One more connection; returns the guest's end. */
 int engine_connect(struct engine_run *run, uint64_t id);
-/* Waits for its end; returns its exit code, or 128 + signal. */
+/* Waits for its end; returns its exit code, 128 + signal, or -1 if it did not end. */
 int engine_end(struct engine_run *run);
 /* Tells it to end, and does that. */
 int engine_shutdown(struct engine_run *run);

@@ -219,6 +219,7 @@ static int spawn_native(struct vtpm *vtpm, const struct state *state, int contro
 	char control_fd[16], store_fd[16];
 	char *argv[] = {
 		"vtpm-engine", "--control-fd", control_fd, "--store-fd", store_fd,
+		"--store-name", (char *)state->name,
 		"--uuid", vtpm->uuid_text, "--tpm", vtpm->policy.tpm12 ? "1.2" : "2.0",
 		state->create ? "--create" : NULL, NULL,
 	};

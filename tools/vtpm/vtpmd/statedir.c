@@ -245,6 +245,7 @@ int statedir_open(const struct config *config, const struct uuid *uuid,
 	state->fd = -1;
 	if (policy->engine == ENGINE_SWTPM)
 		return open_swtpm(config, policy, &paths, state, err);
+	snprintf(state->name, sizeof(state->name), "%s", paths.state);
 	ret = open_native(config, policy, &paths, state, err);
 	if (ret && state->fd >= 0) {
 		close(state->fd);

@@ -37,11 +37,13 @@
 /**
  * struct state - the state of one vTPM, ready for an engine
  * @fd: the store, open for reading and writing (vtpm-engine); owned; -1 without
+ * @name: where the store is, or will be when it is made (vtpm-engine)
  * @dir: the directory (swtpm)
  * @create: a TPM has to be made in it
  */
 struct state {
 	int fd;
+	char name[PATH_MAX];
 	char dir[PATH_MAX];
 	bool create;
 };
