@@ -150,6 +150,11 @@ static void page_submit(struct tpmfront *front, const u8 *command, u32 length)
  * Commands and responses hold authorization values; they stay in the page no
  * longer than they must.
  */
+static void page_wipe(struct tpmfront *front)
+{
+	memzero_explicit(page_packet(front->page), VTPM_PACKET_MAX_SINGLE);
+}
+
 static void page_take(struct tpmfront *front)
 {
 	u32 length;
@@ -158,7 +163,7 @@ static void page_take(struct tpmfront *front)
 	length = READ_ONCE(front->page->length);
 	front->length = min_t(u32, length, sizeof(front->response));
 	memcpy(front->response, page_packet(front->page), front->length);
-	memzero_explicit(page_packet(front->page), VTPM_PACKET_MAX_SINGLE);
+	page_wipe(front);
 }
 
 static void front_settle(struct tpmfront *front, enum tpmfront_answer answer)
@@ -187,6 +192,7 @@ static bool page_look(struct tpmfront *front)
 		return true;
 	}
 	if (state == VTPM_STATE_IDLE) {
+		page_wipe(front);
 		front_settle(front, ANSWER_DROPPED);
 		return true;
 	}
@@ -592,6 +598,13 @@ err_fatal:
 
 static void link_connected(struct tpmfront *front)
 {
+	if (!xenbus_read_unsigned(front->xdev->otherend,
+				  "feature-protocol-v2", 0)) {
+		xenbus_dev_fatal(front->xdev, -EPROTONOSUPPORT,
+				 "the backend does not speak version 2 of the protocol");
+		link_down(front);
+		return;
+	}
 	spin_lock_irq(&front->lock);
 	front->connected = true;
 	spin_unlock_irq(&front->lock);
@@ -750,5 +763,6 @@ static void __exit tpmfront_exit(void)
 module_exit(tpmfront_exit);
 
 MODULE_DESCRIPTION("Xen virtual TPM frontend");
+MODULE_VERSION("0.1.0");
 MODULE_LICENSE("GPL");
 MODULE_ALIAS("xen:vtpm");

@@ -45,6 +45,7 @@ static void connfd_raw_packet(struct tpmback_conn *conn,
 		packet->body = conn->set_locality;
 		packet->body_size = sizeof(conn->set_locality);
 	} else {
+		conn->raw = RAW_COMMAND;
 		packet->body = conn->command;
 		packet->body_size = conn->length;
 	}

@@ -389,5 +389,6 @@ static void __exit tpmback_exit(void)
 module_exit(tpmback_exit);
 
 MODULE_DESCRIPTION("Xen virtual TPM backend");
+MODULE_VERSION("0.1.0");
 MODULE_LICENSE("GPL");
 MODULE_ALIAS("xen-backend:vtpm");

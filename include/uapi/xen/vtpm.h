@@ -10,7 +10,8 @@
  *
  * All integers are in the byte order of the host. All structures have the same
  * layout for 32-bit and 64-bit callers. Reserved members are zero: the kernel
- * writes zeroes, and refuses anything else with EINVAL.
+ * writes zeroes, and refuses anything else with EINVAL where it acts on what it
+ * is given (VTPM_IOC_ACCEPT, and write() on a connection).
  */
 #ifndef _UAPI_XEN_VTPM_H
 #define _UAPI_XEN_VTPM_H
@@ -38,8 +39,8 @@
  *	only after the connection has been accepted.
  * @VTPM_EVENT_GONE: the connection has ended: the frontend has closed or
  *	restarted, or the device was removed. Its file descriptor, if there is
- *	one, reports POLLHUP. If the device still exists, VTPM_EVENT_ADDED
- *	with a new id follows.
+ *	one, reports POLLHUP. When the frontend of a device that still exists
+ *	starts anew, VTPM_EVENT_ADDED with a new id follows.
  */
 enum vtpm_event_type {
 	VTPM_EVENT_ADDED = 1,
@@ -150,8 +151,8 @@ enum vtpm_connection_state {
 
 /**
  * struct vtpm_info - argument and result of VTPM_IOC_NEXT
- * @id: in: the smallest id that is of no interest any more, 0 to begin; out: the
- *	connection that the other members describe
+ * @id: in: the id that the last call returned, 0 to begin; out: the connection
+ *	that the other members describe
  * @domid: domain of the frontend
  * @handle: number of the vTPM within its domain
  * @uuid: the vTPM
@@ -161,7 +162,7 @@ enum vtpm_connection_state {
  * @features: VTPM_FEATURE_* in use
  * @localities: allowed localities, if accepted
  * @capacity: largest command and response in bytes, 0 before READY
- * @commands: commands taken from the frontend and passed on
+ * @commands: commands taken from the frontend that passed the checks
  * @responses: responses of the TPM that the frontend was given
  * @refused: commands that the backend answered itself because they were
  *	malformed or not allowed
@@ -236,7 +237,8 @@ enum vtpm_request_kind {
 
 /**
  * struct vtpm_request - header of a request, read from a native connection
- * @sequence: number of the request within its session, from 1
+ * @sequence: number of the request within its session, from 1; without the
+ *	exactly-once extension, within its connection
  * @length: bytes of the command that follow the header, 10 to VTPM_MAX_TRANSFER;
  *	equal to the length in the command's own header
  * @locality: 0 to 4, allowed by the policy that the connection was accepted with
@@ -244,8 +246,8 @@ enum vtpm_request_kind {
  * @reserved: 0
  *
  * read() on a native connection returns this header and the command, in one
- * piece. There is at most one request at a time. A request is handed out once,
- * and once more after the connection was accepted anew if nobody had read it.
+ * piece. There is at most one request at a time, and it is handed out once. One
+ * that nobody has read waits for whoever accepts the connection next.
  *
  * Errors of read(): EMSGSIZE, the buffer is too small for the request; EAGAIN,
  * no request and O_NONBLOCK; EINTR, a signal came first; EFAULT, bad address:
@@ -277,8 +279,8 @@ struct vtpm_request {
  * header, or a reserved member that is not 0; EBADMSG, the lengths do not agree
  * or a response is shorter than 10 bytes; EMSGSIZE, the response is larger than
  * vtpm_info.capacity; ESTALE, the sequence is not that of a
- * request that was read and not answered; EFAULT, bad address; EPIPE, the frontend
- * has gone (no signal is sent).
+ * request that was read and not answered; EFAULT, bad address; EINTR, a signal
+ * came first; EPIPE, the frontend has gone (no signal is sent).
  *
  * In raw mode there are no headers; lengths are checked against the TPM's own header in
  * the same way, and a response without a request fails with ESTALE.
