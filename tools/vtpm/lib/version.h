@@ -2,6 +2,6 @@
 #ifndef VTPM_VERSION_H
 #define VTPM_VERSION_H
 
-#define VTPM_VERSION	"0.1"
+#define VTPM_VERSION	"0.1.0"
 
 #endif

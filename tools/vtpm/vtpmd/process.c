@@ -273,7 +273,8 @@ static int spawn_swtpm(struct vtpm *vtpm, const struct state *state, int conn, s
 	char conn_fd[16];
 	char *argv[] = {
 		"swtpm", "chardev", "--fd", conn_fd, "--tpmstate", "dir=.",
-		"--flags", "not-need-init", vtpm->policy.tpm12 ? NULL : "--tpm2", NULL,
+		"--flags", "not-need-init", "--locality", "allow-set-locality",
+		vtpm->policy.tpm12 ? NULL : "--tpm2", NULL,
 	};
 	struct child child = {
 		.program = "swtpm",
