@@ -19,8 +19,8 @@ COMMAND
 )
 length=$((${#rsa3072} / 2))
 rsa3072=8002$(printf %08x $length)${rsa3072:12}
-busy4() { [ "$(counter "$uuid4" commands)" -gt "$(counter "$uuid4" responses)" ]; }
-busy1() { [ "$(counter "$uuid1" commands)" -gt "$(counter "$uuid1" responses)" ]; }
+busy4() { [ "$(counter "$uuid4" outstanding)" = 1 ]; }
+busy1() { [ "$(counter "$uuid1" outstanding)" = 1 ]; }
 
 destroy g4
 check "a guest without a frontend of its own" create g4

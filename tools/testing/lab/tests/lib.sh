@@ -8,6 +8,7 @@ tests=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$tests/wait.sh"
 number=0
 failures=0
+last=0
 test_name=$(basename "$0" .sh)
 
 echo "KTAP version 1"
@@ -18,6 +19,8 @@ note() { printf '# %s\n' "${*//$'\n'/$'\n# '}"; }
 # result STATUS NAME: one test point
 result() {
 	number=$((number + 1))
+	[ $((SECONDS - last)) -lt 10 ] || note "this took $((SECONDS - last)) s:"
+	last=$SECONDS
 	if [ "$1" = 0 ]; then
 		echo "ok $number $test_name: $2"
 	else

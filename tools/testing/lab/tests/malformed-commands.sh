@@ -18,6 +18,7 @@ control1="2 10 00c40000000a0000000a"
 # send NAME LENGTH HEX ANSWER
 send() { is "$1" "$(rogue g4 1 0 "$2" "$3" 2>&1)" "$4"; }
 
+fresh g2
 destroy g4
 check "a guest without a frontend of its own" create g4
 check "the hostile frontend loads" rogue_load g4
