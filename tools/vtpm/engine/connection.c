@@ -9,15 +9,25 @@
 #include "engine.h"
 #include "tpm.h"
 
+static void report_closed(struct engine *engine, uint64_t id, const char *why)
+{
+	struct control_message msg = { .type = CONTROL_CLOSED, .id = id };
+
+	log_info(&engine->log, "connection %llu closed: %s", (unsigned long long)id, why);
+	if (engine->options.control_fd < 0)
+		return;
+	snprintf(msg.text, sizeof(msg.text), "%s", why);
+	control_send(engine->options.control_fd, &msg, -1);
+}
+
 void connection_add(struct engine *engine, int fd, uint64_t id)
 {
 	int flags = fcntl(fd, F_GETFL);
 
 	if (engine->connection_count == ENGINE_MAX_CONNECTIONS || flags < 0 ||
 	    fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
-		log_error(&engine->log, "cannot serve connection %llu",
-			  (unsigned long long)id);
 		close(fd);
+		report_closed(engine, id, "too many connections, or not one");
 		return;
 	}
 	engine->connections[engine->connection_count++] =
@@ -26,16 +36,11 @@ void connection_add(struct engine *engine, int fd, uint64_t id)
 
 void connection_close(struct engine *engine, struct connection *connection, const char *why)
 {
-	struct control_message msg = { .type = CONTROL_CLOSED, .id = connection->id };
+	uint64_t id = connection->id;
 
-	log_info(&engine->log, "connection %llu closed: %s",
-		 (unsigned long long)connection->id, why);
 	close(connection->fd);
 	*connection = engine->connections[--engine->connection_count];
-	if (engine->options.control_fd < 0)
-		return;
-	snprintf(msg.text, sizeof(msg.text), "%s", why);
-	control_send(engine->options.control_fd, &msg, -1);
+	report_closed(engine, id, why);
 }
 
 /*

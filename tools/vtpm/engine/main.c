@@ -86,6 +86,8 @@ static int bring_up(struct engine *engine, struct error *err)
 	engine->cancel = cancel_new(tpm_cancel, err);
 	if (!engine->cancel)
 		return -ENOMEM;
+	/* There is one engine for each guest: setting up needed more than serving will. */
+	malloc_trim(0);
 	return engine->options.sandbox ? sandbox_enter(err) : 0;
 }
 

@@ -351,6 +351,24 @@ static void test_counters(void **state)
 	engine_shutdown(&run);
 }
 
+static void test_too_many_connections(void **state)
+{
+	struct engine_run run = start_tpm2(true);
+	struct control_message msg;
+	int fds[16];
+
+	(void)state;
+	for (int i = 0; i < 16; i++)
+		fds[i] = engine_connect(&run, 100 + i);
+	assert_true(engine_wait(&run, CONTROL_CLOSED, &msg));
+	assert_int_equal(msg.id, 115);
+	for (int i = 0; i < 15; i++)
+		assert_int_equal(guest_do(fds[i], tpm2_get_random(8)), 0);
+	for (int i = 0; i < 16; i++)
+		close(fds[i]);
+	engine_shutdown(&run);
+}
+
 /* All kinds of work, in the sandbox, as a user who may do nothing. */
 static void test_load(void **state)
 {
@@ -400,6 +418,7 @@ int main(void)
 		TEST(test_shutdown_answers_first),
 		TEST(test_frontend_goes),
 		TEST(test_counters),
+		TEST(test_too_many_connections),
 		TEST(test_load),
 	};
 

@@ -312,9 +312,9 @@ static void died(struct vtpm *vtpm, int status)
 		refuse(vtpm, &why);
 		return;
 	}
-	/* swtpm ends by itself when its frontend goes. */
+	/* swtpm ends by itself when its frontend goes; but it shall not do so in a loop. */
 	if (!native && code == 0) {
-		vtpm->state = VTPM_OFF;
+		count_failure(vtpm);
 		return;
 	}
 	if (!*why.text)
