@@ -244,6 +244,9 @@ static void tpmrogue_backend_changed(struct xenbus_device *xdev,
 		break;
 	case XenbusStateClosing:
 	case XenbusStateClosed:
+		/* The backend may not have seen yet that we start anew. */
+		if (xdev->state == XenbusStateInitialising)
+			break;
 		rogue_down();
 		xenbus_frontend_closed(xdev);
 		break;
