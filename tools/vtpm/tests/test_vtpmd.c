@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,13 +85,13 @@ static int end_vtpmd(int sig)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-static void write_config(const char *more)
+static void write_config(const char *user)
 {
 	char text[1024];
 
 	snprintf(text, sizeof(text), "[vtpmd]\nstate-dir = %s\nrun-dir = %s\ndevice = %s\n"
-		 "engine = %s\nuser = root\n%s", path("state"), path("run"), path("dev"),
-		 path("engine"), more);
+		 "engine = %s\nuser = %s\n", path("state"), path("run"), path("dev"),
+		 path("engine"), user);
 	write_file("vtpmd.conf", text);
 }
 
@@ -108,7 +109,7 @@ static int set_up(void **state)
 #endif
 	if (chmod(path("engine"), 0755))
 		return -1;
-	write_config("");
+	write_config(getpwuid(geteuid())->pw_name);
 	kernel = fake_kernel_new(path("dev"));
 	start_vtpmd();
 	return 0;
@@ -454,6 +455,31 @@ static void test_hanging_engine(void **state)
 	assert_int_equal(kill(engine, 0), -1);
 }
 
+/* Engines run as the configured user, who cannot even get into the state directory. */
+static void test_unprivileged(void **state)
+{
+	char line[256] = "", status[64];
+	FILE *stream;
+	uint64_t id;
+
+	(void)state;
+	if (geteuid() || access(TESTS_DIR, X_OK))
+		skip();
+	end_vtpmd(SIGTERM);
+	assert_int_equal(chmod(dir, 0755), 0);
+	write_config("nobody");
+	start_vtpmd();
+	attach_used(1, &first, &id);
+	snprintf(status, sizeof(status), "/proc/%d/status", engine_of(FIRST));
+	stream = fopen(status, "r");
+	assert_non_null(stream);
+	while (fgets(line, sizeof(line), stream) && strncmp(line, "Uid:", 4)) {
+		/* Not this line. */
+	}
+	fclose(stream);
+	assert_int_equal(strtoul(line + 4, NULL, 10), getpwnam("nobody")->pw_uid);
+}
+
 static void test_swtpm(void **state)
 {
 	struct packet packet = tpm2_startup();
@@ -519,6 +545,7 @@ int main(void)
 		TEST(test_clean_end),
 		TEST(test_vtpmd_killed),
 		TEST(test_hanging_engine),
+		TEST(test_unprivileged),
 		TEST(test_swtpm),
 		TEST(test_vtpmctl),
 	};
