@@ -327,7 +327,7 @@ may_take() {
 # watch_qemu: set outcome (exit, fail, timeout, ended) and script_status
 watch_qemu() {
 	local event step step_ends
-	may_take 90 "the boot of Xen and dom0's kernel"
+	may_take 150 "the boot of Xen and dom0's kernel"
 	while :; do
 		next_event
 		case $event in
@@ -354,9 +354,9 @@ watch_qemu() {
 
 next_step() {
 	case $event in
-	*'kernel is up') may_take 60 "the start of Xen's daemons" ;;
+	*'kernel is up') may_take 90 "the start of Xen's daemons" ;;
 	*'daemons run') may_take $((60 + 60 * opt_guests)) "the start of vtpmd and the guests' creation" ;;
-	*'are created') may_take $((60 + 60 * opt_guests)) "the guests' boot" ;;
+	*'are created') may_take $((90 + 90 * opt_guests)) "the guests' boot" ;;
 	*'are up') may_take 30 "the start of the script" ;;
 	*'script starts') may_take 86400 "the script" ;;
 	esac
