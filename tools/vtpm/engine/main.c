@@ -61,10 +61,13 @@ static int start_tpm(struct engine *engine, struct error *err)
 		.store = engine->store,
 		.log = &engine->log,
 	};
-	int ret = tpm_start(&setup, err);
+	struct error why;
+	int ret = tpm_start(&setup, &why);
 
+	if (ret)
+		return error_set(err, -ret, "%s: %s", engine->options.store_name, why.text);
 	/* A new TPM is durable before anybody hears of it. */
-	return ret ? ret : vnvram_commit(engine->store, err);
+	return vnvram_commit(engine->store, err);
 }
 
 static int bring_up(struct engine *engine, struct error *err)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "guest.h"
+#include "vnvram.h"
 
 static double seconds(void)
 {
@@ -85,6 +86,66 @@ static void test_damaged_state(void **state)
 	assert_memory_equal(good, bad, size);
 	write_store(bad, size / 2);
 	assert_refused(&how, "truncated");
+}
+
+/* Puts other bytes in the place of the permanent state, with good checksums. */
+static void replace_state(enum vnvram_tpm tpm, const char *what)
+{
+	static uint8_t bytes[65536];
+	int fd = open(store, O_RDWR);
+	struct vnvram *nvram;
+	struct uuid uuid;
+	struct error err;
+	const void *data;
+	size_t size;
+
+	assert_true(uuid_parse(ENGINE_UUID, &uuid));
+	nvram = vnvram_new(&uuid, tpm, &vnvram_system_io);
+	assert_int_equal(vnvram_register(nvram, "permall", sizeof(bytes)), 0);
+	vnvram_attach(nvram, fd, store);
+	assert_int_equal(vnvram_start(nvram, &err), 0);
+	assert_int_equal(vnvram_read(nvram, "permall", &data, &size), 0);
+	memcpy(bytes, data, size);
+	if (!strcmp(what, "missing"))
+		assert_int_equal(vnvram_delete(nvram, "permall"), 0);
+	else if (!strcmp(what, "empty"))
+		assert_int_equal(vnvram_write(nvram, "permall", "", 0), 0);
+	else if (!strcmp(what, "truncated"))
+		assert_int_equal(vnvram_write(nvram, "permall", bytes, size / 2), 0);
+	else
+		assert_int_equal(vnvram_write(nvram, "permall", "garbage, just garbage", 21), 0);
+	assert_int_equal(vnvram_commit(nvram, &err), 0);
+	vnvram_free(nvram);
+	close(fd);
+}
+
+/* What libtpms does not take must not become a new TPM either. */
+static void refuses_state(const char *tpm, enum vnvram_tpm version, const char *what)
+{
+	const struct engine_how how = { .store = store, .tpm = tpm };
+	struct engine_run run = start(tpm, true);
+	static uint8_t before[1 << 20], after[1 << 20];
+	size_t size;
+
+	engine_shutdown(&run);
+	replace_state(version, what);
+	size = read_store(before, sizeof(before));
+	assert_refused(&how, !strcmp(what, "missing") ? "is missing from the store" :
+		       "libtpms does not accept");
+	assert_int_equal(read_store(after, sizeof(after)), size);
+	assert_memory_equal(before, after, size);
+	assert_int_equal(truncate(store, 0), 0);
+}
+
+static void test_unacceptable_state(void **state)
+{
+	static const char *const what[] = { "missing", "empty", "truncated", "garbage" };
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		refuses_state("2.0", VNVRAM_TPM_20, what[i]);
+		refuses_state("1.2", VNVRAM_TPM_12, what[i]);
+	}
 }
 
 static void test_wrong_state(void **state)
@@ -226,6 +287,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_missing_state),
 		TEST(test_damaged_state),
+		TEST(test_unacceptable_state),
 		TEST(test_wrong_state),
 		TEST(test_second_engine),
 		TEST(test_commit_before_response),
