@@ -36,6 +36,6 @@ refused "a bad port" event_channel=4000 'event-channel'
 
 check "a good frontend is let in again" rogue_load g4
 check "it is connected" await 30 backend_is g4 4
-like "and served" "$(rogue g4 1 0 12 $getrandom)" '^2 20 800100000014000000000008'
+like "and served" "$(rogue g4 1 0 12 $startup)" '^2 10 80010000000a0000'
 
 finish
