@@ -42,8 +42,11 @@ guest_config() {
 }
 
 inside=/usr/lib/xen-vtpm-lab
-# With lazily saved FPU state, programs lose their registers: QEMU 7.2 lets
-# AVX instructions through when they have to trap.
+# What QEMU 7.2 emulates in a way that kernels under Xen do not survive: SMAP
+# (iret faults in PV kernels), RDTSCP (no next-RIP for PVH guests), XSAVE (its
+# size, as PVH guests see it, is at times that of another virtual CPU).
+processor=max,smap=off,rdtscp=off,xsave=off
+# With lazily saved FPU state, programs lose their registers at random.
 xen_arguments="spec-ctrl=eager-fpu loglvl=info guest_loglvl=info"
 kernel_arguments="loglevel=7 panic=-1 panic_on_warn=1 net.ifnames=0 rcupdate.rcu_cpu_stall_timeout=60"
 
@@ -167,7 +170,8 @@ port() {
 	)
 }
 
-# qemu_arguments: set arguments. All paths are relative to $work.
+# qemu_arguments: set arguments. There is memory for one guest more, because a
+# migration to the same host has it twice. All paths are relative to $work.
 qemu_arguments() {
 	local dom0_memory=1024 layers=disk/run,disk/dom0-kernel release extra=''
 	release=$(cat "$dom0_kernel/release")
@@ -184,8 +188,8 @@ qemu_arguments() {
 	# shellcheck disable=SC2054 # the commas are QEMU's
 	arguments=(
 		-name xen-vtpm-lab -nodefaults -display none -no-reboot -no-user-config
-		-machine q35 -accel tcg,thread=multi -cpu max,smap=off,rdtscp=off -smp 2
-		-m $((256 + dom0_memory + opt_guests * (opt_memory + 24)))
+		-machine q35 -accel tcg,thread=multi -cpu "$processor" -smp 2
+		-m $((320 + dom0_memory + (opt_guests + 1) * (opt_memory + 32)))
 		-kernel xen
 		-append "console=com1 com1=115200,8n1 dom0_mem=${dom0_memory}M,max:${dom0_memory}M $xen_arguments"
 		-initrd "vmlinux ${extra//,/,,},initrd"
@@ -284,9 +288,9 @@ start_qemu() {
 	terminal=''
 	[ "$command" != shell ] || [ ! -t 0 ] || terminal=$(stty -g)
 	# The other end of a fifo must be open before QEMU opens its own.
-	cat stdout.out &
+	tee out/logs/script-stdout.log <stdout.out &
 	readers+=($!)
-	cat stderr.out >&2 &
+	tee out/logs/script-stderr.log <stderr.out >&2 &
 	readers+=($!)
 	exec {control}<>control.out
 	# QEMU must not outlive the lab, however that ends.
