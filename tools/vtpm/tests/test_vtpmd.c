@@ -74,15 +74,22 @@ static void start_vtpmd(void)
 	}
 }
 
-/* Returns its exit code, or 128 + signal. */
+/* Returns its exit code, 128 + signal, or -1 if it did not end. */
 static int end_vtpmd(int sig)
 {
+	pid_t pid = vtpmd;
 	int status;
 
-	kill(vtpmd, sig);
-	waitpid(vtpmd, &status, 0);
 	vtpmd = 0;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	kill(pid, sig);
+	for (int ms = 0; ms < PATIENCE_MS; ms += 5) {
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+		pause_ms(5);
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	return -1;
 }
 
 static void write_config(const char *user)
