@@ -11,7 +11,10 @@ for vtpm in json.load(sys.stdin)["vtpms"]:
     if vtpm["uuid"] == uuid:
         for o in vtpm["connections"]:
             o["outstanding"] = o["commands"] - o["responses"] - o["failed"]
-        values = [o[name] for o in [vtpm] + vtpm["connections"] if name in o]
+        if name in vtpm:
+            print(vtpm[name])
+            sys.exit(0)
+        values = [o[name] for o in vtpm["connections"] if name in o]
         if not values:
             sys.exit("vTPM %s has no '%s'" % (uuid, name))
         print(sum(values) if isinstance(values[0], int) else " ".join(values))
