@@ -32,7 +32,7 @@
 
 static bool version1;
 module_param(version1, bool, 0644);
-MODULE_PARM_DESC(version1, "Do not write feature-protocol-v2");
+MODULE_PARM_DESC(version1, "Leave feature-protocol-v2 out");
 
 static bool skip_initialised;
 module_param(skip_initialised, bool, 0644);
@@ -172,9 +172,13 @@ static int rogue_write_nodes(struct xenbus_device *xdev)
 	if (!err)
 		err = xenbus_printf(XBT_NIL, dir, "event-channel", "%u",
 				    event_channel < 0 ? port : event_channel);
-	if (!err && !version1)
-		err = xenbus_printf(XBT_NIL, dir, "feature-protocol-v2", "1");
-	return err;
+	if (err)
+		return err;
+	if (!version1)
+		return xenbus_printf(XBT_NIL, dir, "feature-protocol-v2", "1");
+	/* It may be there from an earlier life. */
+	xenbus_rm(XBT_NIL, dir, "feature-protocol-v2");
+	return 0;
 }
 
 static void rogue_down(void)

@@ -71,7 +71,8 @@ static TPM_RESULT callback_load(unsigned char **data, uint32_t *length, uint32_t
 	*data = malloc(size ? size : 1);
 	if (!*data)
 		return TPM_FAIL;
-	memcpy(*data, bytes, size);
+	if (size)
+		memcpy(*data, bytes, size);
 	*length = size;
 	return TPM_SUCCESS;
 }

@@ -8,17 +8,7 @@
 
 uuid4=$(uuid_of g4)
 uuid1=$(uuid_of g1)
-# TPM2_CreatePrimary(owner, RSA 3072): some seconds of work
-rsa3072=$(tr -d ' \n' <<'COMMAND'
-8002 00000043 00000131 40000001
-00000009 40000009 0000 00 0000
-0004 0000 0000
-001a 0001 000b 00030072 0000 0006 0080 0043 0010 0c00 00000000 0000
-0000 00000000
-COMMAND
-)
 length=$((${#rsa3072} / 2))
-rsa3072=8002$(printf %08x $length)${rsa3072:12}
 busy4() { [ "$(counter "$uuid4" outstanding)" = 1 ]; }
 busy1() { [ "$(counter "$uuid1" outstanding)" = 1 ]; }
 
@@ -37,8 +27,7 @@ is "CANCEL after the answer gives the answer again" \
 like "the next command works" "$(rogue g4 1 0 12 $getrandom)" '^2 20 800100000014000000000008'
 
 fresh g1
-guest g1 "TPM2TOOLS_TCTI=device:/dev/tpm0 nohup tpm2_createprimary -C o -G rsa3072 -c /tmp/p \
-	>/tmp/out 2>&1 </dev/null & echo \$! >/tmp/pid"
+guest g1 "exec 2>/dev/null; nohup perl /push/tests/send.pl $rsa3072 >/dev/null </dev/null & echo \$! >/tmp/pid"
 check "a program waits for its key" await 30 busy1
 guest g1 'kill -KILL $(cat /tmp/pid)'
 check "it ends when it is killed" await 30 guest g1 'test ! -e /proc/$(cat /tmp/pid)'

@@ -10,8 +10,9 @@ in_flight() { [ "$(counter "$(uuid_of g1)" outstanding)" = 1 ]; }
 
 fresh g2
 fresh g1
-guest g1 "TPM2TOOLS_TCTI=device:/dev/tpm0 nohup sh -c 'while :; do
-	tpm2_createprimary -Q -C o -G rsa2048 -c /tmp/p; done' >/dev/null 2>&1 </dev/null &"
+# The resource manager flushes each key, so that there is room for the next.
+guest g1 "exec 2>/dev/null; DEVICE=/dev/tpmrm0 nohup sh -c 'while perl /push/tests/send.pl $rsa3072; do :
+	done' >/dev/null </dev/null &"
 check "a command is in flight" await 30 in_flight
 check "the guest is destroyed meanwhile" destroy g1
 check "the device goes" await 20 bash -c '! xenstore-exists /local/domain/0/backend/vtpm/'"$(domid g1 || echo gone)"

@@ -109,6 +109,17 @@ logged() { dmesg | grep -cE -- "$1"; }
 # shellcheck disable=SC2034 # the tests use it
 getrandom=80010000000c0000017b0008
 
+# TPM2_CreatePrimary(owner, RSA 3072): some seconds of work
+# shellcheck disable=SC2034 # likewise
+rsa3072=$(tr -d ' \n' <<'COMMAND'
+8002 00000043 00000131 40000001
+00000009 40000009 0000 00 0000
+0004 0000 0000
+001a 0001 000b 00030072 0000 0006 0080 0043 0010 0c00 00000000 0000
+0000 00000000
+COMMAND
+)
+
 # rogue NAME STATE LOCALITY LENGTH HEX: have the hostile frontend of a guest
 # write this, and print the answer as "STATE LENGTH HEX"
 rogue() {
