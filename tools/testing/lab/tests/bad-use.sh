@@ -79,7 +79,7 @@ mv /run/kept $state
 check "attach it, its state put back" attach
 check "it runs" await 20 runs
 check "detach it" detach
-check "the other TPM of the guest goes on" guest g2 "cat /sys/class/tpm/tpm0/pcrs /sys/class/tpm/tpm0/device/pcrs 2>/dev/null | grep -q PCR"
+check "the other TPM of the guest goes on" guest g2 "grep -q ^PCR /sys/class/tpm/tpm0/pcrs"
 rm -f $config
 
 finish

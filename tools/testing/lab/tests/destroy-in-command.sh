@@ -16,7 +16,7 @@ guest g1 "exec 2>/dev/null; DEVICE=/dev/tpmrm0 nohup sh -c 'while perl /push/tes
 check "a command is in flight" await 30 in_flight
 check "the guest is destroyed meanwhile" destroy g1
 check "the device goes" await 20 bash -c '! xenstore-exists /local/domain/0/backend/vtpm/'"$(domid g1 || echo gone)"
-check "another guest's TPM goes on" guest g2 "cat /sys/class/tpm/tpm0/pcrs /sys/class/tpm/tpm0/device/pcrs 2>/dev/null | grep -q PCR"
+check "another guest's TPM goes on" guest g2 "grep -q ^PCR /sys/class/tpm/tpm0/pcrs"
 check "the guest boots again" fresh g1
 check "and uses its TPM" guest g1 "TPM2TOOLS_TCTI=device:/dev/tpmrm0 tpm2_getrandom 8 >/dev/null"
 

@@ -12,7 +12,7 @@ fresh g3
 check "the kernel's own module is loaded, which has no parameters" \
 	g "test -d /sys/module/xen_tpmfront -a ! -e /sys/module/xen_tpmfront/parameters"
 is "the backend is connected" "$(backend_state g3)" 4
-is "24 PCRs can be read" "$(g "cat /sys/class/tpm/tpm0/pcrs /sys/class/tpm/tpm0/device/pcrs 2>/dev/null | grep -c ^PCR")" 24
+is "24 PCRs can be read" "$(g "grep -c ^PCR /sys/class/tpm/tpm0/pcrs")" 24
 check "trousers' daemon starts" g "sh /push/tests/start-tcsd"
 like "tpm_version tells a TPM 1.2" "$(g tpm_version | tr -d '\0')" 'TPM 1.2 Version Info'
 check "self test" g "tpm_selftest"

@@ -25,6 +25,7 @@ check "a key is made and used" g "cd /root && tpm2_createprimary -Q -C o -G ecc 
 guest g4 "echo vtpm-0 >/sys/bus/xen/drivers/xen-tpmfront/unbind; modprobe -r xen-tpmfront"
 check "the hostile frontend loads" rogue_load g4
 check "it is connected" await 30 backend_is g4 4
+like "its swtpm is started" "$(rogue g4 1 0 12 80010000000c000001440000)" '^2 10 80010000000a00000000'
 # PCR 20 may be reset from localities 2 and 3 only; PCR 16 from all.
 reset20=80020000001b0000013d0000001400000009400000090000000000
 is "locality 0 may not reset PCR 20" "$(rogue g4 1 0 27 "$reset20" | cut -c 1-28)" "2 10 80010000000a00000907"
