@@ -49,22 +49,22 @@ install-tools:
 	$(MAKE) -C tools/vtpm install
 
 check:
-	tools/testing/check
+	@tools/testing/check
 
 test:
-	tools/testing/run-tests check unit lab
+	@tools/testing/run-tests check unit lab
 
 test-unit:
-	tools/testing/run-tests unit
+	@tools/testing/run-tests unit
 
 test-lab:
-	tools/testing/run-tests lab $(TESTS)
+	@tools/testing/run-tests lab $(TESTS)
 
 demo:
-	tools/testing/demo/demo
+	@tools/testing/demo/demo
 
 lab-shell:
-	$(LAB) shell
+	@$(LAB) shell
 
 clean:
 	$(KBUILD) clean
