@@ -141,6 +141,7 @@ static void page_submit(struct tpmfront *front, const u8 *command, u32 length)
 	memcpy(page_packet(page), command, length);
 	WRITE_ONCE(page->length, length);
 	WRITE_ONCE(page->locality, 0);
+	/* The packet comes before the state; pairs with the reader's virt_rmb(). */
 	virt_wmb();
 	WRITE_ONCE(page->state, VTPM_STATE_SUBMIT);
 	notify_remote_via_irq(front->irq);
@@ -159,6 +160,7 @@ static void page_take(struct tpmfront *front)
 {
 	u32 length;
 
+	/* The state comes before the packet; pairs with the writer's virt_wmb(). */
 	virt_rmb();
 	length = READ_ONCE(front->page->length);
 	front->length = min_t(u32, length, sizeof(front->response));

@@ -32,6 +32,7 @@ static u8 *ring_packet(struct vtpm_shared_page *page)
 /* The one place where something becomes visible to the guest. */
 static void ring_publish(struct tpmback_conn *conn, u8 state)
 {
+	/* The packet comes before the state; pairs with the reader's virt_rmb(). */
 	virt_wmb();
 	WRITE_ONCE(conn->page->state, state);
 	conn->published = state;
@@ -103,6 +104,7 @@ static bool ring_take(struct tpmback_conn *conn)
 {
 	enum tpm_verdict verdict = TPM_VERDICT_SIZE;
 
+	/* The state comes before the packet; pairs with the writer's virt_wmb(). */
 	virt_rmb();
 	conn->length = READ_ONCE(conn->page->length);
 	conn->locality = READ_ONCE(conn->page->locality);

@@ -80,6 +80,7 @@ static void rogue_put(const u8 *bytes, size_t count)
 	WRITE_ONCE(page->locality, header->locality);
 	WRITE_ONCE(page->pad, header->pad);
 	WRITE_ONCE(page->nr_extra_pages, header->nr_extra_pages);
+	/* The packet comes before the state; pairs with the reader's virt_rmb(). */
 	virt_wmb();
 	last_state = header->state;
 	WRITE_ONCE(page->state, header->state);
