@@ -102,19 +102,33 @@ static void write_config(const char *user)
 	write_file("vtpmd.conf", text);
 }
 
+/*
+ * A copy in the test's own directory, because the user that engines run as may not
+ * get into that of the build.
+ */
+static int install_engine(void)
+{
+	char line[512];
+
+	/* A sanitizer makes system calls of its own. */
+#ifdef VTPM_SANITIZE
+	snprintf(line, sizeof(line), "#!/bin/sh\nexec %s --no-sandbox \"$@\"\n",
+		 path("vtpm-engine"));
+#else
+	snprintf(line, sizeof(line), "#!/bin/sh\nexec %s \"$@\"\n", path("vtpm-engine"));
+#endif
+	write_file("engine", line);
+	snprintf(line, sizeof(line), "cp %s %s", TESTS_DIR "/vtpm-engine", path("vtpm-engine"));
+	return chmod(path("engine"), 0755) || system(line);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
 	strcpy(dir, "/tmp/vtpm-test-XXXXXX");
 	if (!mkdtemp(dir) || mkdir(path("vtpm.d"), 0700))
 		return -1;
-	/* A sanitizer makes system calls of its own. */
-#ifdef VTPM_SANITIZE
-	write_file("engine", "#!/bin/sh\nexec " TESTS_DIR "/vtpm-engine --no-sandbox \"$@\"\n");
-#else
-	write_file("engine", "#!/bin/sh\nexec " TESTS_DIR "/vtpm-engine \"$@\"\n");
-#endif
-	if (chmod(path("engine"), 0755))
+	if (install_engine())
 		return -1;
 	write_config(getpwuid(geteuid())->pw_name);
 	kernel = fake_kernel_new(path("dev"));
@@ -470,7 +484,7 @@ static void test_unprivileged(void **state)
 	uint64_t id;
 
 	(void)state;
-	if (geteuid() || access(TESTS_DIR, X_OK))
+	if (geteuid())
 		skip();
 	end_vtpmd(SIGTERM);
 	assert_int_equal(chmod(dir, 0755), 0);
