@@ -38,7 +38,10 @@ in_toolchain() {
 	work=$(mktemp -d "$1/srv/build.XXXXXX")
 	mkdir "$work/source" "$work/result"
 	(cd "$source_tree" && source_files | xargs -rd '\n' cp --parents -at "$work/source")
-	chroot "$1" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/ LC_ALL=C \
+	# objtool of newer kernels looks into /proc.
+	unshare --mount --propagation private sh -c \
+		'mount -t proc proc "$1/proc" && exec chroot "$@"' sh \
+		"$1" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/ LC_ALL=C \
 		RESULT="${work#"$1"}/result" JOBS="-j$(nproc)" \
 		sh -euc "cd '${work#"$1"}/source'; $2" || status=$?
 	[ "$status" = 0 ] || rm -rf "$work"
