@@ -62,10 +62,10 @@ enum vtpm_resume {
 /*
  * Features of a connection: bits of vtpm_accept.features, vtpm_event.features and
  * vtpm_info.features. Version 2 of the protocol is always in use and
- * has no bit.
+ * has no bit. The two go together: the extension's trailer is in the extra page.
  */
-#define VTPM_FEATURE_EXACTLY_ONCE	(1U << 0) /* reserved, not yet offered */
-#define VTPM_FEATURE_EXTRA_PAGES	(1U << 1) /* reserved, not yet offered */
+#define VTPM_FEATURE_EXACTLY_ONCE	(1U << 0)
+#define VTPM_FEATURE_EXTRA_PAGES	(1U << 1)
 
 /**
  * struct vtpm_event - one event, as read() on /dev/vtpm returns it
@@ -124,7 +124,8 @@ enum vtpm_mode {
  * struct vtpm_accept - argument of VTPM_IOC_ACCEPT
  * @id: the connection to accept, from &struct vtpm_event
  * @mode: &enum vtpm_mode
- * @features: VTPM_FEATURE_* that the frontend may use
+ * @features: VTPM_FEATURE_* that the frontend may use: 0, or both bits in native
+ *	mode. With them, VTPM_REQUEST_BEGIN comes before all other requests
  * @localities: bit n allows locality n, 0 to 4; at least one bit
  * @reserved: 0
  */
@@ -210,8 +211,8 @@ struct vtpm_info {
  * The descriptor stays valid when /dev/vtpm is closed.
  *
  * Errors: EFAULT, bad address; EINVAL, unknown mode or feature bits, no or
- * unknown localities, or a reserved member that is not 0; EOPNOTSUPP, a feature
- * that this backend does not offer; ENOENT, no such connection, or it has gone; EBUSY,
+ * unknown localities, or a reserved member that is not 0; EOPNOTSUPP, one feature
+ * without the other, or features in raw mode; ENOENT, no such connection, or it has gone; EBUSY,
  * it has an open descriptor already; EMFILE, ENFILE, ENOMEM.
  */
 #define VTPM_IOC_ACCEPT		_IOW(VTPM_IOC_MAGIC, 1, struct vtpm_accept)
@@ -226,28 +227,60 @@ struct vtpm_info {
 /**
  * enum vtpm_request_kind - what the frontend wants
  * @VTPM_REQUEST_COMMAND: execute a TPM command
- * @VTPM_REQUEST_QUIESCE: reserved: bring the whole state into the store
- * @VTPM_REQUEST_CONTINUE: reserved: a suspend was cancelled
+ * @VTPM_REQUEST_QUIESCE: bring the whole state into the store. No body; the
+ *	response has none either
+ * @VTPM_REQUEST_CONTINUE: a suspend was cancelled. As above
+ * @VTPM_REQUEST_BEGIN: the frontend is connecting, or this descriptor takes the
+ *	place of an earlier one. The body is a &struct vtpm_begin, and so is that
+ *	of the response. The backend goes Connected when it has the response
+ *
+ * All but the first come on connections only that were accepted with
+ * VTPM_FEATURE_EXACTLY_ONCE.
  */
 enum vtpm_request_kind {
 	VTPM_REQUEST_COMMAND = 0,
 	VTPM_REQUEST_QUIESCE = 1,
 	VTPM_REQUEST_CONTINUE = 2,
+	VTPM_REQUEST_BEGIN = 3,
+};
+
+/**
+ * struct vtpm_begin - body of VTPM_REQUEST_BEGIN and of its response
+ * @features: VTPM_FEATURE_* in use; 0 for a frontend without the extension
+ * @resume: &enum vtpm_resume
+ * @sequence: in the request the last sequence that the frontend has handed in, 0
+ *	without a session; in the response the last one that was executed in
+ *	the session
+ * @session: in the request the frontend's session, zeroes without one; in the
+ *	response the session that the frontend shall have from now on
+ *
+ * In the response @features and @resume are as they were in the request. Where @features
+ * is 0 the other members of the response are not used.
+ */
+struct vtpm_begin {
+	__u32 features;
+	__u32 resume;
+	__u64 sequence;
+	__u8 session[VTPM_SESSION_SIZE];
 };
 
 /**
  * struct vtpm_request - header of a request, read from a native connection
- * @sequence: number of the request within its session, from 1; without the
- *	exactly-once extension, within its connection
- * @length: bytes of the command that follow the header, 10 to VTPM_MAX_TRANSFER;
- *	equal to the length in the command's own header
+ * @sequence: number of the command. With the exactly-once extension the
+ *	frontend's own, which is not checked by the kernel; without it counted
+ *	by the kernel within the connection, from 1. In requests of other
+ *	kinds only to be returned in the response
+ * @length: bytes of the body that follows the header. Of a command 10 to
+ *	VTPM_MAX_TRANSFER, and equal to the length in its own header
  * @locality: 0 to 4, allowed by the policy that the connection was accepted with
  * @kind: &enum vtpm_request_kind
  * @reserved: 0
  *
  * read() on a native connection returns this header and the command, in one
- * piece. There is at most one request at a time, and it is handed out once. One
- * that nobody has read waits for whoever accepts the connection next.
+ * piece. There is at most one request at a time. One
+ * that nobody has read waits for whoever accepts the connection next. One that was read
+ * and not answered when the descriptor is closed is failed at once; with the
+ * exactly-once extension it is handed out again to whoever accepts next.
  *
  * Errors of read(): EMSGSIZE, the buffer is too small for the request; EAGAIN,
  * no request and O_NONBLOCK; EINTR, a signal came first; EFAULT, bad address:
@@ -277,7 +310,7 @@ struct vtpm_request {
  *
  * Errors of write(), none of which changes anything: EINVAL, shorter than this
  * header, or a reserved member that is not 0; EBADMSG, the lengths do not agree
- * or a response is shorter than 10 bytes; EMSGSIZE, the response is larger than
+ * or the body does not have the form that the request's kind asks for; EMSGSIZE, the response is larger than
  * vtpm_info.capacity; ESTALE, the sequence is not that of a
  * request that was read and not answered; EFAULT, bad address; EINTR, a signal
  * came first; EPIPE, the frontend has gone (no signal is sent).

@@ -6,7 +6,8 @@
  * of exactly sizeof(struct control_message) bytes, in the byte order of the host;
  * CONTROL_ADD carries one descriptor as SCM_RIGHTS, no other message carries any.
  * Unused members are zero. Either side ends the relation by closing its socket:
- * an engine whose vtpmd has gone finishes as if it had been told CONTROL_SHUTDOWN.
+ * an engine whose vtpmd has gone finishes as if it had been told CONTROL_SHUTDOWN
+ * with CONTROL_KEEP.
  */
 #ifndef VTPM_CONTROL_H
 #define VTPM_CONTROL_H
@@ -17,20 +18,59 @@
  * enum control_type - kind of a message
  * @CONTROL_ADD: to the engine: serve connection @id, whose descriptor comes along
  * @CONTROL_STATUS: to the engine: say CONTROL_COUNTERS
- * @CONTROL_SHUTDOWN: to the engine: finish the running command and end
+ * @CONTROL_SHUTDOWN: to the engine: finish the running command and end; @value is the
+ *	&enum control_end that says what becomes of the TPM
+ * @CONTROL_SUSPEND: to the engine: the hypervisor says that the domain is suspended; bring
+ *	the whole state into the store, and mark it. Answered with CONTROL_MARK
+ * @CONTROL_RESET: to the engine: the administrator wants a power cycle. Answered with
+ *	CONTROL_SESSION
  * @CONTROL_STATE: from the engine: @value is the &enum control_state that it is in
  *	now, @text says why, if there is anything to say
  * @CONTROL_CLOSED: from the engine: connection @id has ended and its descriptor is
  *	closed, @text says why
  * @CONTROL_COUNTERS: from the engine: @counters is filled in
+ * @CONTROL_MARK: from the engine: @value is 1, the state is in the store and marked as
+ *	suspended; 0, a command came and the mark has been taken away
+ * @CONTROL_SESSION: from the engine: @value is the &enum control_session that the vTPM
+ *	is in now, @id the last executed sequence, @text says why if
+ *	there is anything to say. Sent when it changes, and with CONTROL_COUNTERS
  */
 enum control_type {
 	CONTROL_ADD = 1,
 	CONTROL_STATUS = 2,
 	CONTROL_SHUTDOWN = 3,
+	CONTROL_SUSPEND = 4,
+	CONTROL_RESET = 5,
 	CONTROL_STATE = 16,
 	CONTROL_CLOSED = 17,
 	CONTROL_COUNTERS = 18,
+	CONTROL_MARK = 19,
+	CONTROL_SESSION = 20,
+};
+
+/**
+ * enum control_end - what becomes of a TPM whose engine ends
+ * @CONTROL_POWER_OFF: its domain has gone: Shutdown, and the volatile state is dropped
+ * @CONTROL_SUSPENDED: its domain has gone, and was suspended: everything is brought
+ *	into the store and marked
+ * @CONTROL_KEEP: nothing: another engine will go on with it
+ */
+enum control_end {
+	CONTROL_POWER_OFF = 0,
+	CONTROL_SUSPENDED = 1,
+	CONTROL_KEEP = 2,
+};
+
+/**
+ * enum control_session - how a vTPM and its guest stand (Documentation/exactly-once.md)
+ * @CONTROL_SESSION_RUNNING: they belong together, or no guest has come yet
+ * @CONTROL_SESSION_AWAITED: the state was saved with its domain, and awaits it
+ * @CONTROL_SESSION_APART: the guest does not fit to the state, and is answered with failure
+ */
+enum control_session {
+	CONTROL_SESSION_RUNNING = 0,
+	CONTROL_SESSION_AWAITED = 1,
+	CONTROL_SESSION_APART = 2,
 };
 
 /**

@@ -3,7 +3,7 @@
  * tpmif: the wire between a guest's TPM frontend and its backend.
  *
  * This is version 2 of the protocol, as Xen and mainline Linux speak it, and an
- * extension that is reserved here and described in Documentation/protocol.md.
+ * extension of ours, exactly-once, that both sides have to want.
  *
  * Set-up through the xenstore
  * ---------------------------
@@ -115,17 +115,30 @@ struct vtpm_shared_page {
 #define VTPM_PACKET_MAX_SINGLE		(VTPM_SHARED_PAGE_SIZE - VTPM_PACKET_OFFSET(0))
 
 /*
- * The exactly-once extension (reserved: no release of this backend offers it yet).
+ * The exactly-once extension
+ * --------------------------
+ * Told through two more nodes; Documentation/exactly-once.md has the rules.
  *
- *   node                    in        meaning
- *   max-extra-pages = n     backend   up to n extra pages may be granted
- *   feature-exactly-once=1  backend   struct vtpm_trailer is understood
- *   request-exactly-once=1  frontend  struct vtpm_trailer is in use
+ *   node                    in        written by   meaning
+ *   max-extra-pages = n     backend   backend      up to n extra pages may be granted
+ *   feature-exactly-once=1  backend   backend      struct vtpm_trailer may be used
+ *   request-exactly-once=1  frontend  frontend     the page has one extra page and a
+ *                                                  struct vtpm_trailer
  *
- * With at least one extra page, the packet area ends where the trailer, which is the
- * end of the last page, begins. One extra page leaves 8148 bytes: more than
- * the 4096 of the largest TPM command.
+ * The frontend proposes when it goes Initialised, the backend has decided when it goes
+ * Connected. The extension is in use if both nodes are 1 then. If it is
+ * not, the frontend sets nr_extra_pages to 0 before its first command.
+ *
+ * With one extra page 8148 bytes lie between the header and the trailer, which is the end
+ * of the last page: room for the 4096 bytes of the largest TPM command.
  */
+#define VTPM_EXTENSION_PAGES		2U
+#define VTPM_TRAILER_SIZE		32U
+#define VTPM_TRAILER_OFFSET		(VTPM_EXTENSION_PAGES * VTPM_SHARED_PAGE_SIZE - \
+					 VTPM_TRAILER_SIZE)
+
+/* Bytes that a packet can have when the extension is in use. */
+#define VTPM_PACKET_MAX			4096U
 
 /**
  * enum vtpm_control - what a frontend asks for besides commands
@@ -141,9 +154,12 @@ enum vtpm_control {
 
 /**
  * struct vtpm_trailer - the last bytes of the last page
- * @sequence: number of the command within its session, from 1 (frontend)
- * @session: the session's secret; given by the backend at the first connect,
- *	presented by the frontend when it connects again
+ * @sequence: number of the command in the page within its session, from 1 (frontend).
+ *	When connecting, the number of the last command that the frontend has
+ *	handed in (frontend); a frontend without a session finds the session's last
+ *	number here once the backend is Connected (backend)
+ * @session: the session's secret. When connecting, zeroes, or the session that the
+ *	frontend had (frontend); once the backend is Connected, the session (backend)
  * @control: &enum vtpm_control (frontend)
  * @answer: the value of @control that has been carried out (backend)
  */
@@ -167,6 +183,9 @@ static_assert(offsetof(struct vtpm_trailer, sequence) == 0, "tpmif: sequence");
 static_assert(offsetof(struct vtpm_trailer, session) == 8, "tpmif: session");
 static_assert(offsetof(struct vtpm_trailer, control) == 24, "tpmif: control");
 static_assert(offsetof(struct vtpm_trailer, answer) == 28, "tpmif: answer");
-static_assert(sizeof(struct vtpm_trailer) == 32, "tpmif: size of the trailer");
+static_assert(sizeof(struct vtpm_trailer) == VTPM_TRAILER_SIZE,
+	      "tpmif: size of the trailer");
+static_assert(VTPM_PACKET_OFFSET(1) + VTPM_PACKET_MAX <= VTPM_TRAILER_OFFSET,
+	      "tpmif: the largest packet fits");
 
 #endif /* _XEN_INTERFACE_IO_TPMIF_H */
