@@ -74,7 +74,11 @@ static int chardev_check_policy(const struct vtpm_accept *policy)
 		return -EINVAL;
 	if (policy->features & ~features)
 		return -EINVAL;
-	return policy->features ? -EOPNOTSUPP : 0;
+	if (!policy->features)
+		return 0;
+	/* The trailer is in the extra page, and raw mode has no room for sequences. */
+	return policy->features == features && policy->mode == VTPM_MODE_NATIVE ?
+	       0 : -EOPNOTSUPP;
 }
 
 static long chardev_accept(const void __user *arg)

@@ -110,6 +110,7 @@ void conn_end(struct tpmback_conn *conn)
 	spin_lock_irq(&conn->lock);
 	conn->gone = true;
 	conn->request = REQUEST_NONE;
+	conn->begin = REQUEST_NONE;
 	spin_unlock_irq(&conn->lock);
 	if (!conn->told_added)
 		conn_forget(conn);
@@ -156,6 +157,41 @@ bool conn_is_connected(struct tpmback_conn *conn)
 }
 
 /**
+ * conn_is_begun() - tell whether an engine knows of the frontend
+ * @conn: the connection
+ *
+ * Context: any but the connection's lock held.
+ */
+bool conn_is_begun(struct tpmback_conn *conn)
+{
+	unsigned long flags;
+	bool begun;
+
+	spin_lock_irqsave(&conn->lock, flags);
+	begun = conn->page && conn->begun;
+	spin_unlock_irqrestore(&conn->lock, flags);
+	return begun;
+}
+
+/**
+ * conn_features() - tell what the frontend may use
+ * @conn: a connection that has been accepted
+ *
+ * Context: any but the connection's lock held.
+ * Return: VTPM_FEATURE_*.
+ */
+u32 conn_features(struct tpmback_conn *conn)
+{
+	unsigned long flags;
+	u32 features;
+
+	spin_lock_irqsave(&conn->lock, flags);
+	features = conn->features;
+	spin_unlock_irqrestore(&conn->lock, flags);
+	return features;
+}
+
+/**
  * connections_find() - look a connection up
  * @id: its number
  *
@@ -194,6 +230,7 @@ static void conn_describe(struct tpmback_conn *conn, struct vtpm_info *info)
 	info->accepted = conn->accepted;
 	info->mode = conn->accepted ? conn->mode : 0;
 	info->localities = conn->accepted ? conn->localities : 0;
+	info->features = conn->hello.features;
 	info->capacity = conn->capacity;
 	info->commands = conn->stats.commands;
 	info->responses = conn->stats.responses;
@@ -263,7 +300,7 @@ static u32 conn_untold(struct tpmback_conn *conn)
 		return conn->told_added ? VTPM_EVENT_GONE : 0;
 	if (!conn->told_added)
 		return VTPM_EVENT_ADDED;
-	if (!conn->told_ready && conn_is_connected(conn))
+	if (!conn->told_ready && conn_is_begun(conn))
 		return VTPM_EVENT_READY;
 	return 0;
 }
@@ -294,10 +331,15 @@ static void conn_event(struct tpmback_conn *conn, u32 type,
 	event->domid = conn->dev->domid;
 	event->handle = conn->dev->handle;
 	export_uuid(event->uuid, &conn->dev->uuid);
-	if (type == VTPM_EVENT_READY) {
-		event->resume = VTPM_RESUME_FRESH;
-		event->capacity = VTPM_PACKET_MAX_SINGLE;
-	}
+	if (type != VTPM_EVENT_READY)
+		return;
+	spin_lock_irq(&conn->lock);
+	event->features = conn->hello.features;
+	event->resume = conn->hello.resume;
+	event->sequence = conn->hello.sequence;
+	memcpy(event->session, conn->hello.session, sizeof(event->session));
+	event->capacity = conn->capacity;
+	spin_unlock_irq(&conn->lock);
 }
 
 static void conn_tell(struct tpmback_conn *conn, u32 type)

@@ -23,13 +23,24 @@ struct connfd_packet {
 	size_t body_size;
 };
 
+static void connfd_begin_packet(struct tpmback_conn *conn,
+				struct connfd_packet *packet)
+{
+	packet->header.sequence = conn->sequence;
+	packet->header.length = sizeof(conn->hello);
+	packet->header.kind = VTPM_REQUEST_BEGIN;
+	packet->header_size = sizeof(packet->header);
+	packet->body = (const u8 *)&conn->hello;
+	packet->body_size = sizeof(conn->hello);
+}
+
 static void connfd_native_packet(struct tpmback_conn *conn,
 				 struct connfd_packet *packet)
 {
 	packet->header.sequence = conn->sequence;
 	packet->header.length = conn->length;
 	packet->header.locality = conn->locality;
-	packet->header.kind = VTPM_REQUEST_COMMAND;
+	packet->header.kind = conn->kind;
 	packet->header_size = sizeof(packet->header);
 	packet->body = conn->command;
 	packet->body_size = conn->length;
@@ -51,9 +62,23 @@ static void connfd_raw_packet(struct tpmback_conn *conn,
 	}
 }
 
-/* Returns the packet's bytes, 0 if the frontend has gone, or an errno. */
+/* What a reader would get now: BEGIN or the request; NULL if neither is there. */
+static enum tpmback_request *connfd_next(struct tpmback_conn *conn)
+{
+	if (conn->begin == REQUEST_PENDING)
+		return &conn->begin;
+	if (conn->begin == REQUEST_NONE && conn->request == REQUEST_PENDING)
+		return &conn->request;
+	return NULL;
+}
+
+/*
+ * Returns the packet's bytes, 0 if the frontend has gone, or an errno. What has been
+ * claimed is in @claimed.
+ */
 static ssize_t connfd_claim(struct tpmback_conn *conn, size_t room,
-			    struct connfd_packet *packet)
+			    struct connfd_packet *packet,
+			    enum tpmback_request **claimed)
 {
 	ssize_t size = 0;
 
@@ -62,9 +87,12 @@ static ssize_t connfd_claim(struct tpmback_conn *conn, size_t room,
 	if (conn->gone)
 		goto out;
 	size = -EAGAIN;
-	if (conn->request != REQUEST_PENDING)
+	*claimed = connfd_next(conn);
+	if (!*claimed)
 		goto out;
-	if (conn->mode == VTPM_MODE_RAW)
+	if (*claimed == &conn->begin)
+		connfd_begin_packet(conn, packet);
+	else if (conn->mode == VTPM_MODE_RAW)
 		connfd_raw_packet(conn, packet);
 	else
 		connfd_native_packet(conn, packet);
@@ -72,18 +100,22 @@ static ssize_t connfd_claim(struct tpmback_conn *conn, size_t room,
 	if (room < size)
 		size = -EMSGSIZE;
 	else
-		conn->request = REQUEST_READING;
+		**claimed = REQUEST_READING;
 out:
 	spin_unlock_irq(&conn->lock);
 	return size;
 }
 
 static void connfd_settle(struct tpmback_conn *conn,
+			  enum tpmback_request *claimed,
 			  enum tpmback_request request)
 {
 	spin_lock_irq(&conn->lock);
-	if (conn->request == REQUEST_READING)
-		conn->request = request;
+	if (*claimed == REQUEST_READING) {
+		*claimed = request;
+		if (claimed == &conn->request && request == REQUEST_DELIVERED)
+			ring_handed_out(conn);
+	}
 	spin_unlock_irq(&conn->lock);
 	wake_up_interruptible(&conn->wait);
 }
@@ -100,7 +132,7 @@ static bool connfd_readable(struct tpmback_conn *conn)
 	bool readable;
 
 	spin_lock_irq(&conn->lock);
-	readable = conn->gone || conn->request == REQUEST_PENDING;
+	readable = conn->gone || connfd_next(conn);
 	spin_unlock_irq(&conn->lock);
 	return readable;
 }
@@ -109,12 +141,13 @@ static ssize_t connfd_read(struct file *file, char __user *buf, size_t count,
 			   loff_t *pos)
 {
 	struct tpmback_conn *conn = file->private_data;
+	enum tpmback_request *claimed = NULL;
 	struct connfd_packet packet;
 	ssize_t size;
 	int err;
 
 	for (;;) {
-		size = connfd_claim(conn, count, &packet);
+		size = connfd_claim(conn, count, &packet, &claimed);
 		if (size != -EAGAIN || file->f_flags & O_NONBLOCK)
 			break;
 		err = wait_event_interruptible(conn->wait,
@@ -125,10 +158,10 @@ static ssize_t connfd_read(struct file *file, char __user *buf, size_t count,
 	if (size <= 0)
 		return size;
 	if (!connfd_copy(buf, &packet)) {
-		connfd_settle(conn, REQUEST_PENDING);
+		connfd_settle(conn, claimed, REQUEST_PENDING);
 		return -EFAULT;
 	}
-	connfd_settle(conn, REQUEST_DELIVERED);
+	connfd_settle(conn, claimed, REQUEST_DELIVERED);
 	return size;
 }
 
@@ -138,6 +171,7 @@ static ssize_t connfd_take_native(struct tpmback_conn *conn,
 {
 	struct vtpm_response header;
 	size_t length;
+	bool begin;
 	int err;
 
 	if (count < sizeof(header))
@@ -153,10 +187,15 @@ static ssize_t connfd_take_native(struct tpmback_conn *conn,
 		return -EMSGSIZE;
 	if (copy_from_user(conn->incoming, buf + sizeof(header), length))
 		return -EFAULT;
-	if (!response_check(conn->incoming, length))
-		return -EBADMSG;
+	/* Only a writer, which is us, or the last close changes this. */
+	begin = READ_ONCE(conn->begin) == REQUEST_DELIVERED;
 	err = ring_answer(conn, header.sequence, length);
-	return err ? err : count;
+	if (err)
+		return err;
+	/* The answer to BEGIN lets the frontend in. */
+	if (begin)
+		device_try_connect(conn->dev);
+	return count;
 }
 
 /* As above. */
@@ -200,9 +239,10 @@ static __poll_t connfd_poll(struct file *file, poll_table *wait)
 	spin_lock_irq(&conn->lock);
 	if (conn->gone)
 		mask = EPOLLHUP;
-	else if (conn->request == REQUEST_PENDING)
+	else if (connfd_next(conn))
 		mask = EPOLLIN | EPOLLRDNORM;
-	else if (conn->request == REQUEST_DELIVERED)
+	else if (conn->begin == REQUEST_DELIVERED ||
+		 conn->request == REQUEST_DELIVERED)
 		mask = EPOLLOUT | EPOLLWRNORM |
 		       (conn->cancel ? EPOLLPRI : 0);
 	spin_unlock_irq(&conn->lock);

@@ -24,9 +24,20 @@ module_param(engine_timeout_ms, uint, 0644);
 MODULE_PARM_DESC(engine_timeout_ms,
 		 "How long a command waits for an engine when none serves the vTPM, in ms (10000)");
 
-static u8 *ring_packet(struct vtpm_shared_page *page)
+static unsigned int handover_timeout_ms = 60000;
+module_param(handover_timeout_ms, uint, 0644);
+MODULE_PARM_DESC(handover_timeout_ms,
+		 "The same with the exactly-once extension, where a command that an engine has left behind waits for the next one, in ms (60000)");
+
+static u8 *ring_packet(struct tpmback_conn *conn)
 {
-	return (u8 *)page + VTPM_PACKET_OFFSET(0);
+	return (u8 *)conn->page + VTPM_PACKET_OFFSET(conn->extended ? 1 : 0);
+}
+
+/* Only with the extension: the trailer is in a second page. */
+static struct vtpm_trailer *ring_trailer(struct tpmback_conn *conn)
+{
+	return (struct vtpm_trailer *)((u8 *)conn->page + VTPM_TRAILER_OFFSET);
 }
 
 /* The one place where something becomes visible to the guest. */
@@ -45,7 +56,7 @@ static void ring_publish(struct tpmback_conn *conn, u8 state)
  */
 static void ring_publish_response(struct tpmback_conn *conn)
 {
-	u8 *packet = ring_packet(conn->page);
+	u8 *packet = ring_packet(conn);
 	u32 length = conn->response_length;
 
 	memcpy(packet, conn->response, length);
@@ -94,9 +105,11 @@ static void ring_refuse(struct tpmback_conn *conn, enum tpm_verdict verdict)
 
 static void ring_arm_stall(struct tpmback_conn *conn)
 {
+	unsigned int ms = conn->extended ? handover_timeout_ms :
+					   engine_timeout_ms;
+
 	if (!conn->accepted && !conn->gone)
-		mod_delayed_work(system_wq, &conn->stall,
-				 msecs_to_jiffies(engine_timeout_ms));
+		mod_delayed_work(system_wq, &conn->stall, msecs_to_jiffies(ms));
 }
 
 /* Returns whether a command was taken that somebody is going to execute. */
@@ -108,8 +121,13 @@ static bool ring_take(struct tpmback_conn *conn)
 	virt_rmb();
 	conn->length = READ_ONCE(conn->page->length);
 	conn->locality = READ_ONCE(conn->page->locality);
-	memcpy(conn->command, ring_packet(conn->page),
+	memcpy(conn->command, ring_packet(conn),
 	       min(conn->length, conn->capacity));
+	conn->kind = VTPM_REQUEST_COMMAND;
+	if (conn->extended)
+		conn->sequence = READ_ONCE(ring_trailer(conn)->sequence);
+	else
+		conn->sequence++;
 	if (conn->length <= conn->capacity)
 		verdict = command_check(conn->command, conn->length,
 					conn->locality, conn->localities);
@@ -117,7 +135,6 @@ static bool ring_take(struct tpmback_conn *conn)
 		ring_refuse(conn, verdict);
 		return false;
 	}
-	conn->sequence++;
 	conn->stats.commands++;
 	conn->raw = RAW_COMMAND;
 	conn->request = REQUEST_PENDING;
@@ -127,30 +144,72 @@ static bool ring_take(struct tpmback_conn *conn)
 }
 
 /*
- * Returns whether this is news. A CANCEL that has overwritten a FINISH is answered
- * with the same response again.
+ * A control word that has not been carried out is a request without a packet. The
+ * sequence with it says up to where the frontend has its answers.
  */
+static bool ring_take_control(struct tpmback_conn *conn)
+{
+	u32 control;
+
+	if (!conn->extended || conn->request != REQUEST_NONE)
+		return false;
+	control = READ_ONCE(ring_trailer(conn)->control);
+	if (control == conn->control)
+		return false;
+	if (control == VTPM_CONTROL_QUIESCE)
+		conn->kind = VTPM_REQUEST_QUIESCE;
+	else if (control == VTPM_CONTROL_CONTINUE)
+		conn->kind = VTPM_REQUEST_CONTINUE;
+	else
+		return false;
+	conn->control = control;
+	conn->sequence = READ_ONCE(ring_trailer(conn)->sequence);
+	conn->length = 0;
+	conn->locality = 0;
+	conn->request = REQUEST_PENDING;
+	ring_arm_stall(conn);
+	wake_up_interruptible(&conn->wait);
+	return true;
+}
+
+/*
+ * A CANCEL without a command: it has overwritten either a FINISH, whose response is
+ * still in the page and is published again, or a SUBMIT that was never seen.
+ */
+static bool ring_page_has_response(struct tpmback_conn *conn)
+{
+	return conn->published == VTPM_STATE_FINISH &&
+	       READ_ONCE(conn->page->length) == conn->response_length &&
+	       !memcmp(ring_packet(conn), conn->response,
+		       conn->response_length);
+}
+
+/* Whether an engine may have executed the command, although none has answered it. */
+static bool ring_was_handed_out(struct tpmback_conn *conn)
+{
+	return conn->extended && conn->hello.sequence >= conn->sequence;
+}
+
+/* Returns whether this is news. */
 static bool ring_cancel(struct tpmback_conn *conn)
 {
-	switch (conn->request) {
-	case REQUEST_NONE:
-		if (conn->published == VTPM_STATE_FINISH)
+	if (conn->request == REQUEST_NONE) {
+		if (ring_page_has_response(conn))
 			ring_publish_response(conn);
 		else
 			ring_drop(conn);
 		return false;
-	case REQUEST_PENDING:
-		conn->stats.cancelled++;
+	}
+	if (conn->kind != VTPM_REQUEST_COMMAND || conn->cancel)
+		return false;
+	conn->stats.cancelled++;
+	if (conn->request == REQUEST_PENDING && !ring_was_handed_out(conn)) {
 		ring_drop(conn);
 		return true;
-	default:
-		if (conn->cancel)
-			return false;
-		conn->stats.cancelled++;
-		conn->cancel = true;
-		wake_up_interruptible(&conn->wait);
-		return true;
 	}
+	conn->cancel = true;
+	wake_up_interruptible(&conn->wait);
+	return true;
 }
 
 static void ring_park(struct tpmback_conn *conn, u8 state)
@@ -168,7 +227,7 @@ static bool ring_look(struct tpmback_conn *conn)
 	switch (state) {
 	case VTPM_STATE_IDLE:
 	case VTPM_STATE_FINISH:
-		return false;
+		return ring_take_control(conn);
 	case VTPM_STATE_SUBMIT:
 		return conn->request == REQUEST_NONE && ring_take(conn);
 	case VTPM_STATE_CANCEL:
@@ -208,16 +267,95 @@ static void ring_set_page(struct tpmback_conn *conn,
 {
 	spin_lock_irq(&conn->lock);
 	conn->page = page;
-	conn->capacity = page ? VTPM_PACKET_MAX_SINGLE : 0;
+	conn->capacity = conn->extended ? VTPM_PACKET_MAX :
+					  VTPM_PACKET_MAX_SINGLE;
+	if (!page)
+		conn->capacity = 0;
 	spin_unlock_irq(&conn->lock);
 }
 
+/*
+ * Maps the first page to learn of the others. A frontend that asks for the extension has
+ * set up an extra page, also where it is not going to be used.
+ */
+static int ring_read_grants(struct tpmback_conn *conn,
+			    struct xenbus_device *xdev, bool requested,
+			    grant_ref_t grefs[VTPM_EXTENSION_PAGES])
+{
+	struct vtpm_shared_page *page;
+	void *addr;
+	u8 extra;
+	int err;
+
+	err = xenbus_map_ring_valloc(xdev, grefs, 1, &addr);
+	if (err) {
+		xenbus_dev_fatal(xdev, err, "mapping ring-ref %u", grefs[0]);
+		return err;
+	}
+	page = addr;
+	extra = READ_ONCE(page->nr_extra_pages);
+	grefs[1] = READ_ONCE(page->extra_pages[0]);
+	xenbus_unmap_ring_vfree(xdev, addr);
+	if (requested ? extra == 1 : extra == 0)
+		return 0;
+	xenbus_dev_fatal(xdev, -EPROTO,
+			 requested ? "the frontend wants the exactly-once extension with %u extra pages, it needs 1" :
+				     "the frontend uses %u extra pages without the exactly-once extension",
+			 extra);
+	return -EPROTO;
+}
+
+static int ring_map(struct tpmback_conn *conn, struct xenbus_device *xdev,
+		    grant_ref_t grefs[VTPM_EXTENSION_PAGES])
+{
+	unsigned int count = conn->extended ? VTPM_EXTENSION_PAGES : 1;
+	void *addr;
+	int err;
+
+	err = xenbus_map_ring_valloc(xdev, grefs, count, &addr);
+	if (err) {
+		xenbus_dev_fatal(xdev, err, "mapping %u pages from ring-ref %u",
+				 count, grefs[0]);
+		return err;
+	}
+	ring_set_page(conn, addr);
+	return 0;
+}
+
+static void ring_unmap(struct tpmback_conn *conn, struct xenbus_device *xdev)
+{
+	void *addr = conn->page;
+
+	ring_set_page(conn, NULL);
+	xenbus_unmap_ring_vfree(xdev, addr);
+}
+
+/* What the frontend says of its past; read once, before it is let in. */
+static void ring_read_hello(struct tpmback_conn *conn)
+{
+	struct vtpm_begin *hello = &conn->hello;
+	struct vtpm_trailer *trailer;
+
+	memset(hello, 0, sizeof(*hello));
+	if (!conn->extended)
+		return;
+	trailer = ring_trailer(conn);
+	hello->features = VTPM_FEATURE_EXACTLY_ONCE | VTPM_FEATURE_EXTRA_PAGES;
+	memcpy(hello->session, trailer->session, sizeof(hello->session));
+	if (!memchr_inv(hello->session, 0, sizeof(hello->session)))
+		return;
+	hello->resume = VTPM_RESUME_SESSION;
+	hello->sequence = READ_ONCE(trailer->sequence);
+	hello->answered = hello->sequence ? hello->sequence - 1 : 0;
+}
+
 /**
- * ring_connect() - map a frontend's page and bind its event channel
- * @conn: a connection that is not connected
+ * ring_connect() - map a frontend's pages and bind its event channel
+ * @conn: a connection that is accepted and not connected
  * @xdev: its device
  * @gref: grant reference of the page
  * @port: the frontend's port
+ * @requested: the frontend asks for the exactly-once extension
  *
  * The page is not cleared: a frontend may have submitted a command already. The new event
  * channel is pending from the start, so that the interrupt finds it.
@@ -226,43 +364,36 @@ static void ring_set_page(struct tpmback_conn *conn,
  * Return: 0, or a negative errno after xenbus_dev_fatal(); then nothing is left mapped.
  */
 int ring_connect(struct tpmback_conn *conn, struct xenbus_device *xdev,
-		 grant_ref_t gref, evtchn_port_t port)
+		 grant_ref_t gref, evtchn_port_t port, bool requested)
 {
-	struct vtpm_shared_page *page;
-	void *addr;
+	grant_ref_t grefs[VTPM_EXTENSION_PAGES] = { gref };
 	int err;
 
-	err = xenbus_map_ring_valloc(xdev, &gref, 1, &addr);
-	if (err) {
-		xenbus_dev_fatal(xdev, err, "mapping ring-ref %u", gref);
+	err = ring_read_grants(conn, xdev, requested, grefs);
+	if (err)
 		return err;
-	}
-	page = addr;
-	if (READ_ONCE(page->nr_extra_pages)) {
-		err = -EPROTO;
-		xenbus_dev_fatal(xdev, err,
-				 "the frontend uses extra pages, which were not offered");
-		goto err_unmap;
-	}
-	ring_set_page(conn, page);
+	conn->extended = requested && conn->features;
+	err = ring_map(conn, xdev, grefs);
+	if (err)
+		return err;
+	ring_read_hello(conn);
 	err = bind_interdomain_evtchn_to_irqhandler_lateeoi(xdev, port,
 							    ring_interrupt, 0,
 							    KBUILD_MODNAME,
 							    conn);
 	if (err < 0) {
 		xenbus_dev_fatal(xdev, err, "binding event-channel %u", port);
-		goto err_page;
+		ring_unmap(conn, xdev);
+		return err;
 	}
 	spin_lock_irq(&conn->lock);
 	conn->irq = err;
+	conn->begun = !conn->features;
+	if (!conn->begun)
+		conn->begin = REQUEST_PENDING;
 	spin_unlock_irq(&conn->lock);
+	wake_up_interruptible(&conn->wait);
 	return 0;
-
-err_page:
-	ring_set_page(conn, NULL);
-err_unmap:
-	xenbus_unmap_ring_vfree(xdev, addr);
-	return err;
 }
 
 /**
@@ -283,11 +414,80 @@ void ring_disconnect(struct tpmback_conn *conn, struct xenbus_device *xdev)
 	xenbus_unmap_ring_vfree(xdev, page);
 }
 
+/*
+ * The answer to BEGIN. A frontend that is not connected yet finds session and
+ * sequence in the trailer; for one that is, another engine has just taken over.
+ */
+static void ring_begin(struct tpmback_conn *conn)
+{
+	struct vtpm_begin *answer = (struct vtpm_begin *)conn->incoming;
+	struct vtpm_trailer *trailer;
+
+	conn->begin = REQUEST_NONE;
+	if (conn->extended && !conn->begun) {
+		trailer = ring_trailer(conn);
+		memcpy(trailer->session, answer->session,
+		       sizeof(trailer->session));
+		memcpy(conn->hello.session, answer->session,
+		       sizeof(conn->hello.session));
+		if (conn->hello.resume == VTPM_RESUME_FRESH) {
+			WRITE_ONCE(trailer->sequence, answer->sequence);
+			conn->hello.sequence = answer->sequence;
+			conn->hello.answered = answer->sequence;
+		}
+		conn->hello.resume = VTPM_RESUME_SESSION;
+	}
+	conn->begun = true;
+	wake_up_interruptible(&conn->wait);
+}
+
+static void ring_control_done(struct tpmback_conn *conn)
+{
+	conn->request = REQUEST_NONE;
+	WRITE_ONCE(ring_trailer(conn)->answer, conn->control);
+	/* Seen before the event. */
+	virt_wmb();
+	notify_remote_via_irq(conn->irq);
+	/* A command may have been handed in meanwhile. */
+	ring_look(conn);
+}
+
+/**
+ * ring_handed_out() - an engine has got the request
+ * @conn: the connection, whose lock is held
+ *
+ * From here on nobody but an engine can say what became of it.
+ */
+void ring_handed_out(struct tpmback_conn *conn)
+{
+	if (conn->extended && conn->sequence > conn->hello.sequence)
+		conn->hello.sequence = conn->sequence;
+}
+
+/* Whether what the engine has written has the form of what it answers. */
+static bool ring_form_is_good(struct tpmback_conn *conn, u32 length)
+{
+	struct vtpm_begin *answer = (struct vtpm_begin *)conn->incoming;
+
+	if (conn->begin == REQUEST_DELIVERED)
+		return length == sizeof(*answer) &&
+		       answer->features == conn->hello.features &&
+		       answer->resume == conn->hello.resume &&
+		       !answer->answered;
+	if (conn->request == REQUEST_DELIVERED &&
+	    conn->kind != VTPM_REQUEST_COMMAND)
+		return !length;
+	return response_check(conn->incoming, length);
+}
+
 static int ring_may_answer(struct tpmback_conn *conn, u32 length)
 {
+	if (!ring_form_is_good(conn, length))
+		return -EBADMSG;
 	if (conn->gone || !conn->page)
 		return -EPIPE;
-	if (conn->request != REQUEST_DELIVERED)
+	if (conn->begin != REQUEST_DELIVERED &&
+	    conn->request != REQUEST_DELIVERED)
 		return -ESTALE;
 	return length > conn->capacity ? -EMSGSIZE : 0;
 }
@@ -297,18 +497,32 @@ static void ring_respond(struct tpmback_conn *conn, u32 length)
 	swap(conn->incoming, conn->response);
 	conn->response_length = length;
 	conn->stats.responses++;
+	if (conn->extended)
+		conn->hello.answered = conn->sequence;
 	ring_finish(conn);
+	/* A control word may have been written meanwhile. */
+	ring_take_control(conn);
+}
+
+static void ring_take_answer(struct tpmback_conn *conn, u32 length)
+{
+	if (conn->begin == REQUEST_DELIVERED)
+		ring_begin(conn);
+	else if (conn->kind != VTPM_REQUEST_COMMAND)
+		ring_control_done(conn);
+	else
+		ring_respond(conn, length);
 }
 
 /**
- * ring_answer() - give the response of the TPM to the frontend
- * @conn: the connection, whose write_lock is held; the response is in its
- *	incoming buffer and has passed response_check()
+ * ring_answer() - take an engine's answer to what it has read
+ * @conn: the connection, whose write_lock is held; the answer is in its
+ *	incoming buffer
  * @sequence: of the request that is answered
- * @length: bytes of the response
+ * @length: bytes of the answer
  *
  * Context: process.
- * Return: 0; -EPIPE, -ESTALE or -EMSGSIZE as &struct vtpm_response says.
+ * Return: 0; -EBADMSG, -EPIPE, -ESTALE or -EMSGSIZE as &struct vtpm_response says.
  */
 int ring_answer(struct tpmback_conn *conn, u64 sequence, u32 length)
 {
@@ -319,7 +533,7 @@ int ring_answer(struct tpmback_conn *conn, u64 sequence, u32 length)
 	if (!err && sequence != conn->sequence)
 		err = -ESTALE;
 	if (!err)
-		ring_respond(conn, length);
+		ring_take_answer(conn, length);
 	spin_unlock_irq(&conn->lock);
 	return err;
 }
@@ -373,7 +587,8 @@ int ring_answer_raw(struct tpmback_conn *conn, u32 length)
  * A request that waits for an engine must fit the new policy too.
  *
  * Context: process.
- * Return: 0; -ENOENT, the connection has ended; -EBUSY, it has a descriptor.
+ * Return: 0; -ENOENT, the connection has ended; -EBUSY, it has a descriptor; -EINVAL, its
+ * frontend was let in with other features.
  */
 int ring_serve(struct tpmback_conn *conn, const struct vtpm_accept *policy)
 {
@@ -384,10 +599,15 @@ int ring_serve(struct tpmback_conn *conn, const struct vtpm_accept *policy)
 		err = -ENOENT;
 	} else if (conn->accepted) {
 		err = -EBUSY;
+	} else if (conn->page && conn->features != policy->features) {
+		err = -EINVAL;
 	} else {
 		conn->accepted = true;
 		conn->mode = policy->mode;
 		conn->localities = policy->localities;
+		conn->features = policy->features;
+		if (conn->page && conn->features)
+			conn->begin = REQUEST_PENDING;
 		conn->raw_locality = 0;
 		if (conn->request == REQUEST_PENDING && conn->page &&
 		    !(conn->localities & BIT(conn->locality)))
@@ -403,7 +623,8 @@ int ring_serve(struct tpmback_conn *conn, const struct vtpm_accept *policy)
  *
  * A request that somebody has read is failed at once: whether it was executed is
  * not known, so nobody may get it again. One that nobody has read waits for
- * the next engine.
+ * the next engine. With the extension both do: by its sequence the next engine
+ * knows what became of it.
  *
  * Context: process.
  */
@@ -411,6 +632,9 @@ void ring_unserve(struct tpmback_conn *conn)
 {
 	spin_lock_irq(&conn->lock);
 	conn->accepted = false;
+	conn->begin = REQUEST_NONE;
+	if (conn->request == REQUEST_DELIVERED && conn->extended)
+		conn->request = REQUEST_PENDING;
 	if (conn->request == REQUEST_DELIVERED)
 		ring_refuse(conn, TPM_VERDICT_UNSERVED);
 	else if (conn->request == REQUEST_PENDING)
@@ -433,7 +657,11 @@ void ring_stall(struct work_struct *work)
 						 struct tpmback_conn, stall);
 
 	spin_lock_irq(&conn->lock);
-	if (conn->request == REQUEST_PENDING && !conn->accepted && conn->page)
-		ring_refuse(conn, TPM_VERDICT_UNSERVED);
+	if (conn->request == REQUEST_PENDING && !conn->accepted && conn->page) {
+		if (conn->kind == VTPM_REQUEST_COMMAND)
+			ring_refuse(conn, TPM_VERDICT_UNSERVED);
+		else
+			conn->request = REQUEST_NONE;
+	}
 	spin_unlock_irq(&conn->lock);
 }

@@ -77,7 +77,7 @@ struct tpmback_device {
 
 /**
  * enum tpmback_request - where the one request of a connection is
- * @REQUEST_NONE: there is none
+ * @REQUEST_NONE: there is none; of BEGIN: it is over, or never was
  * @REQUEST_PENDING: taken from the page, nobody has read it
  * @REQUEST_READING: a reader is copying it; the buffer must not change
  * @REQUEST_DELIVERED: read, to be answered
@@ -118,10 +118,17 @@ enum tpmback_raw {
  * @logged: verdicts that have been logged, a bit each
  * @mode: &enum vtpm_mode
  * @localities: bit n allows locality n
+ * @features: VTPM_FEATURE_* that the frontend may use
+ * @extended: the exactly-once extension is in use
  * @capacity: bytes of the largest packet
+ * @begin: where BEGIN is, which comes before all requests of a new descriptor
+ * @begun: an engine has answered BEGIN
+ * @hello: what BEGIN says: the frontend's past, later also the session that it was given
  * @request: where the request is
+ * @kind: &enum vtpm_request_kind of the request
  * @cancel: the frontend wants the request to be cancelled
  * @sequence: of the request
+ * @control: the frontend's control word that was carried out last
  * @length: bytes of @command
  * @locality: of the request
  * @raw: which packet of the request a raw connection is at
@@ -156,10 +163,17 @@ struct tpmback_conn {
 	unsigned long logged;
 	u32 mode;
 	u32 localities;
+	u32 features;
+	bool extended;
 	u32 capacity;
+	enum tpmback_request begin;
+	bool begun;
+	struct vtpm_begin hello;
 	enum tpmback_request request;
+	u8 kind;
 	bool cancel;
 	u64 sequence;
+	u32 control;
 	u32 length;
 	u8 locality;
 	enum tpmback_raw raw;
@@ -195,6 +209,8 @@ void conn_put(struct tpmback_conn *conn);
 void conn_end(struct tpmback_conn *conn);
 bool conn_is_accepted(struct tpmback_conn *conn);
 bool conn_is_connected(struct tpmback_conn *conn);
+bool conn_is_begun(struct tpmback_conn *conn);
+u32 conn_features(struct tpmback_conn *conn);
 struct tpmback_conn *connections_find(u64 id);
 int connections_info(struct vtpm_info *info);
 void connections_forget(void);
@@ -207,11 +223,12 @@ extern struct wait_queue_head connections_wait;
 
 /* ring.c */
 int ring_connect(struct tpmback_conn *conn, struct xenbus_device *xdev,
-		 grant_ref_t gref, evtchn_port_t port);
+		 grant_ref_t gref, evtchn_port_t port, bool requested);
 void ring_disconnect(struct tpmback_conn *conn, struct xenbus_device *xdev);
 int ring_serve(struct tpmback_conn *conn, const struct vtpm_accept *policy);
 void ring_unserve(struct tpmback_conn *conn);
 int ring_answer(struct tpmback_conn *conn, u64 sequence, u32 length);
+void ring_handed_out(struct tpmback_conn *conn);
 int ring_answer_raw(struct tpmback_conn *conn, u32 length);
 void ring_stall(struct work_struct *work);
 

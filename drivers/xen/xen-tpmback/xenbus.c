@@ -95,26 +95,66 @@ static int device_read_ring(struct tpmback_device *dev, grant_ref_t *gref,
 			     "event-channel", "%u", port, NULL);
 }
 
-static void device_connect(struct tpmback_device *dev)
+/* What a guest is offered is in the xenstore only if its vTPM may have it. */
+static int device_write_features(struct tpmback_device *dev)
 {
-	struct xenbus_device *xdev = dev->xdev;
+	static const char * const nodes[] = {
+		"feature-exactly-once", "max-extra-pages",
+	};
+	const char *dir = dev->xdev->nodename;
+	bool offer = conn_features(dev->conn);
+	int err = 0;
+	int i;
 
-	if (xenbus_read_unsigned(xdev->otherend, "feature-protocol-v2", 0) != 1) {
+	for (i = 0; !err && i < ARRAY_SIZE(nodes); i++) {
+		if (offer)
+			err = xenbus_printf(XBT_NIL, dir, nodes[i], "%u", 1);
+		else if (xenbus_exists(XBT_NIL, dir, nodes[i]))
+			err = xenbus_rm(XBT_NIL, dir, nodes[i]);
+	}
+	return err;
+}
+
+static int device_negotiate(struct tpmback_device *dev)
+{
+	const char *frontend = dev->xdev->otherend;
+
+	if (xenbus_read_unsigned(frontend, "feature-protocol-v2", 0) != 1) {
 		device_fail(dev, -EPROTONOSUPPORT,
 			    "the frontend speaks version 1 of the protocol, only version 2 is supported; load a newer frontend in the guest");
-		return;
+		return -EPROTONOSUPPORT;
 	}
 	if (device_read_ring(dev, &dev->gref, &dev->port)) {
 		device_fail(dev, -EINVAL,
 			    "the frontend's ring-ref or event-channel cannot be read");
-		return;
+		return -EINVAL;
 	}
-	if (ring_connect(dev->conn, xdev, dev->gref, dev->port)) {
-		device_end_conn(dev);
-		return;
+	if (device_write_features(dev)) {
+		device_fail(dev, -EIO, "the features cannot be written");
+		return -EIO;
 	}
-	xenbus_switch_state(xdev, XenbusStateConnected);
+	return 0;
+}
+
+static void device_let_in(struct tpmback_device *dev)
+{
+	xenbus_switch_state(dev->xdev, XenbusStateConnected);
 	connections_notify();
+}
+
+/* With the extension an engine has to say first how vTPM and guest stand. */
+static void device_connect(struct tpmback_device *dev)
+{
+	bool requested;
+
+	if (device_negotiate(dev))
+		return;
+	requested = xenbus_read_unsigned(dev->xdev->otherend,
+					 "request-exactly-once", 0) == 1;
+	if (ring_connect(dev->conn, dev->xdev, dev->gref, dev->port, requested))
+		device_end_conn(dev);
+	else if (conn_is_begun(dev->conn))
+		device_let_in(dev);
 }
 
 static bool device_may_connect(struct tpmback_device *dev)
@@ -123,6 +163,12 @@ static bool device_may_connect(struct tpmback_device *dev)
 	       conn_is_accepted(dev->conn) &&
 	       (dev->frontend_state == XenbusStateInitialised ||
 		dev->frontend_state == XenbusStateConnected);
+}
+
+static bool device_may_let_in(struct tpmback_device *dev)
+{
+	return dev->xdev && dev->conn && conn_is_begun(dev->conn) &&
+	       dev->xdev->state == XenbusStateInitWait;
 }
 
 static void device_connect_work(struct work_struct *work)
@@ -134,6 +180,8 @@ static void device_connect_work(struct work_struct *work)
 	mutex_lock(&dev->lock);
 	if (device_may_connect(dev))
 		device_connect(dev);
+	else if (device_may_let_in(dev))
+		device_let_in(dev);
 	mutex_unlock(&dev->lock);
 }
 

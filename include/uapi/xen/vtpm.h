@@ -211,7 +211,8 @@ struct vtpm_info {
  * The descriptor stays valid when /dev/vtpm is closed.
  *
  * Errors: EFAULT, bad address; EINVAL, unknown mode or feature bits, no or
- * unknown localities, or a reserved member that is not 0; EOPNOTSUPP, one feature
+ * unknown localities, a reserved member that is not 0, or other features than
+ * those that the connected frontend was let in with; EOPNOTSUPP, one feature
  * without the other, or features in raw mode; ENOENT, no such connection, or it has gone; EBUSY,
  * it has an open descriptor already; EMFILE, ENFILE, ENOMEM.
  */
@@ -248,19 +249,23 @@ enum vtpm_request_kind {
  * struct vtpm_begin - body of VTPM_REQUEST_BEGIN and of its response
  * @features: VTPM_FEATURE_* in use; 0 for a frontend without the extension
  * @resume: &enum vtpm_resume
- * @sequence: in the request the last sequence that the frontend has handed in, 0
- *	without a session; in the response the last one that was executed in
- *	the session
- * @session: in the request the frontend's session, zeroes without one; in the
- *	response the session that the frontend shall have from now on
+ * @sequence: in the request the last sequence that was handed in; in
+ *	the response the last one that was executed in the session
+ * @answered: in the request a sequence up to which everything has been answered, so that the
+ *	last one executed lies between this and @sequence, both included;
+ *	in the response 0
+ * @session: in the request the frontend's session; in the response the session
+ *	that the frontend shall have from now on
  *
- * In the response @features and @resume are as they were in the request. Where @features
- * is 0 the other members of the response are not used.
+ * With VTPM_RESUME_FRESH, @sequence, @answered and @session of the request are 0. In the
+ * response @features and @resume are as they were in the request; where
+ * @features is 0 its other members are not used.
  */
 struct vtpm_begin {
 	__u32 features;
 	__u32 resume;
 	__u64 sequence;
+	__u64 answered;
 	__u8 session[VTPM_SESSION_SIZE];
 };
 
