@@ -126,8 +126,6 @@ static bool ring_take(struct tpmback_conn *conn)
 	conn->kind = VTPM_REQUEST_COMMAND;
 	if (conn->extended)
 		conn->sequence = READ_ONCE(ring_trailer(conn)->sequence);
-	else
-		conn->sequence++;
 	if (conn->length <= conn->capacity)
 		verdict = command_check(conn->command, conn->length,
 					conn->locality, conn->localities);
@@ -135,6 +133,8 @@ static bool ring_take(struct tpmback_conn *conn)
 		ring_refuse(conn, verdict);
 		return false;
 	}
+	if (!conn->extended)
+		conn->sequence++;
 	conn->stats.commands++;
 	conn->raw = RAW_COMMAND;
 	conn->request = REQUEST_PENDING;
@@ -610,6 +610,7 @@ int ring_serve(struct tpmback_conn *conn, const struct vtpm_accept *policy)
 			conn->begin = REQUEST_PENDING;
 		conn->raw_locality = 0;
 		if (conn->request == REQUEST_PENDING && conn->page &&
+		    conn->kind == VTPM_REQUEST_COMMAND &&
 		    !(conn->localities & BIT(conn->locality)))
 			ring_refuse(conn, TPM_VERDICT_LOCALITY);
 	}
