@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include <libtpms/tpm_error.h>
 #include <libtpms/tpm_library.h>
@@ -13,16 +14,22 @@
 #include "tpm_wire.h"
 
 /*
- * Room for each kind of state. libtpms 0.9's bounds are 177 KB of permanent state, 64 KB
- * of volatile state (TPM 2.0) and 21 KB of saved state (TPM 1.2).
+ * Room for each kind of state. libtpms 0.9's bounds are 177 KB of permanent state and 21 KB
+ * of saved state (TPM 1.2). Together with VOLATILE_MAX and RECORD_MAX this is what stores had
+ * from the beginning.
  */
 #define PERMANENT_MAX	(224 * 1024)
-#define VOLATILE_MAX	(80 * 1024)
 #define SAVESTATE_MAX	(32 * 1024)
+
+/* Bytes of host randomness for one stir. */
+#define STIR_SIZE	48
 
 /* See the top of tpm.h for why this is static. */
 static struct {
 	struct tpm_setup setup;
+	bool resume;		/* offer setup.state to libtpms */
+	bool changed;		/* the permanent state, since tpm_mark_saved() */
+	enum { AUDIT_UNKNOWN, AUDIT_NONE, AUDIT_SOME } audit;
 	bool manufacture;	/* a missing permanent state means: make one */
 	uint8_t locality;	/* of the command being executed */
 	unsigned char *response;	/* owned by libtpms' allocator */
@@ -35,7 +42,7 @@ int tpm_register_entries(struct vnvram *store)
 	int ret = vnvram_register(store, TPM_PERMANENT_ALL_NAME, PERMANENT_MAX);
 
 	if (!ret)
-		ret = vnvram_register(store, TPM_VOLATILESTATE_NAME, VOLATILE_MAX);
+		ret = vnvram_register(store, VOLATILE_ENTRY, VOLATILE_MAX);
 	if (!ret)
 		ret = vnvram_register(store, TPM_SAVESTATE_NAME, SAVESTATE_MAX);
 	return ret;
@@ -65,8 +72,15 @@ static TPM_RESULT callback_load(unsigned char **data, uint32_t *length, uint32_t
 	size_t size;
 
 	(void)number;
-	if (vnvram_read(tpm.setup.store, name, &bytes, &size))
+	if (!strcmp(name, VOLATILE_ENTRY)) {
+		/* libtpms would take up whatever is in the store, at each power-on. */
+		if (!tpm.resume)
+			return TPM_RETRY;
+		bytes = tpm.setup.state;
+		size = tpm.setup.state_size;
+	} else if (vnvram_read(tpm.setup.store, name, &bytes, &size)) {
 		return load_missing(name);
+	}
 	/* libtpms frees it with free(). Its own allocator is limited to 128 KB. */
 	*data = malloc(size ? size : 1);
 	if (!*data)
@@ -84,6 +98,7 @@ static TPM_RESULT callback_store(const unsigned char *data, uint32_t length, uin
 	int ret = vnvram_write(tpm.setup.store, name, data, length);
 
 	(void)number;
+	tpm.changed |= vnvram_dirty(tpm.setup.store);
 	if (!ret)
 		return TPM_SUCCESS;
 	log_error(tpm.setup.log, "cannot keep %u bytes of %s: %s", length, name, strerror(-ret));
@@ -92,10 +107,11 @@ static TPM_RESULT callback_store(const unsigned char *data, uint32_t length, uin
 
 static TPM_RESULT callback_delete(uint32_t number, const char *name, TPM_BOOL must_exist)
 {
+	int ret = vnvram_delete(tpm.setup.store, name);
+
 	(void)number;
-	if (vnvram_delete(tpm.setup.store, name) && must_exist)
-		return TPM_FAIL;
-	return TPM_SUCCESS;
+	tpm.changed |= !ret;
+	return ret && must_exist ? TPM_FAIL : TPM_SUCCESS;
 }
 
 static TPM_RESULT callback_locality(TPM_MODIFIER_INDICATOR *locality, uint32_t number)
@@ -151,11 +167,14 @@ static int power_on(struct error *err)
 
 	if (ret)
 		return ret;
+	tpm.audit = AUDIT_UNKNOWN;
+	tpm.resume = tpm.setup.state;
 	result = TPMLIB_MainInit();
-	if (result)
-		return error_set(err, EUCLEAN, "libtpms does not accept the TPM's state (0x%x)",
-				 result);
-	return 0;
+	tpm.resume = false;
+	if (!result)
+		return 0;
+	return error_set(err, EUCLEAN, "libtpms does not accept the TPM's %sstate (0x%x)",
+			 tpm.setup.state ? "permanent or volatile " : "", result);
 }
 
 /*
@@ -189,9 +208,53 @@ int tpm_start(const struct tpm_setup *setup, struct error *err)
 	if (ret)
 		return ret;
 	ret = setup->create ? manufacture(err) : power_on(err);
+	tpm.setup.state = NULL;
 	if (!ret && vnvram_read(setup->store, TPM_PERMANENT_ALL_NAME, NULL, NULL))
 		ret = error_set(err, EIO, "libtpms made a TPM without permanent state");
 	return ret;
+}
+
+int tpm_power_cycle(uint32_t buffer_size, struct error *err)
+{
+	TPMLIB_Terminate();
+	tpm.setup.buffer_size = buffer_size;
+	return power_on(err);
+}
+
+int tpm_get_state(uint8_t **state, size_t *size)
+{
+	unsigned char *bytes = NULL;
+	uint32_t length = 0;
+	TPM_RESULT result = TPMLIB_GetState(TPMLIB_STATE_VOLATILE, &bytes, &length);
+
+	*state = NULL;
+	*size = 0;
+	if (result || !bytes || length > VOLATILE_MAX) {
+		log_error(tpm.setup.log, "libtpms does not give its volatile state (0x%x, %u bytes)",
+			  result, length);
+		tpm_free_state(bytes, length);
+		return result || !bytes ? -EIO : -EFBIG;
+	}
+	*state = bytes;
+	*size = length;
+	return 0;
+}
+
+void tpm_free_state(uint8_t *state, size_t size)
+{
+	if (state)
+		explicit_bzero(state, size);
+	free(state);
+}
+
+bool tpm_changed(void)
+{
+	return tpm.changed;
+}
+
+void tpm_mark_saved(void)
+{
+	tpm.changed = false;
 }
 
 void tpm_failure(uint8_t *response)
@@ -209,6 +272,8 @@ size_t tpm_execute(uint8_t locality, const uint8_t *command, size_t size,
 	uint32_t length = 0;
 	TPM_RESULT result;
 
+	if (size >= TPM_HEADER_SIZE && get_be32(command + 6) == TPM2_CC_SET_AUDIT_STATUS)
+		tpm.audit = AUDIT_UNKNOWN;
 	tpm.locality = locality;
 	result = TPMLIB_Process(&tpm.response, &length, &tpm.response_capacity,
 				(unsigned char *)command, size);
@@ -254,6 +319,74 @@ void tpm_shutdown(void)
 
 	if (tpm.setup.version == VNVRAM_TPM_20)
 		tpm_execute(0, shutdown_clear, sizeof(shutdown_clear), &response);
+}
+
+void tpm_stir(void)
+{
+	uint8_t stir[12 + STIR_SIZE] = {
+		0x80, 0x01, 0, 0, 0, sizeof(stir), 0, 0, 0x01, 0x46, 0, STIR_SIZE,
+	};
+	const uint8_t *response;
+
+	if (tpm.setup.version != VNVRAM_TPM_20)
+		return;
+	if (getrandom(stir + 12, STIR_SIZE, 0) == STIR_SIZE)
+		tpm_execute(0, stir, sizeof(stir), &response);
+	explicit_bzero(stir, sizeof(stir));
+}
+
+int tpm_startup(void)
+{
+	static const uint8_t tpm2[] = { 0x80, 0x01, 0, 0, 0, 12, 0, 0, 0x01, 0x44, 0, 0 };
+	static const uint8_t tpm12[] = { 0x00, 0xc1, 0, 0, 0, 12, 0, 0, 0, 0x99, 0, 1 };
+	const uint8_t *response;
+
+	tpm_execute(0, tpm.setup.version == VNVRAM_TPM_20 ? tpm2 : tpm12, sizeof(tpm2), &response);
+	return get_be32(response + 6) ? -EIO : 0;
+}
+
+/* Loads a state that was current a moment ago. */
+static void go_back(uint8_t *state, size_t size)
+{
+	struct error err;
+
+	TPMLIB_Terminate();
+	tpm.setup.state = state;
+	tpm.setup.state_size = size;
+	if (power_on(&err))
+		log_error(tpm.setup.log, "%s", err.text);
+	tpm.setup.state = NULL;
+}
+
+/*
+ * The question may be audited itself, and then changes the state that it is about. The
+ * guest does not get to see that: the TPM goes back to what it was before. One command
+ * is always audited, the one that sets what else is.
+ */
+bool tpm_audits(void)
+{
+	static const uint8_t get_audited[] = {
+		0x80, 0x01, 0, 0, 0, 22, 0, 0, 0x01, 0x7a, 0, 0, 0, 4, 0, 0, 0x01, 0x1f,
+		0, 0, 0, 2,
+	};
+	const uint8_t *response;
+	uint8_t *state;
+	size_t size;
+
+	if (tpm.audit != AUDIT_UNKNOWN)
+		return tpm.audit == AUDIT_SOME;
+	if (tpm_get_state(&state, &size))
+		return true;
+	size_t n = tpm_execute(0, get_audited, sizeof(get_audited), &response);
+	if (n >= 19 && !get_be32(response + 6)) {
+		bool some = get_be32(response + 15) > 1;
+
+		if (some)
+			go_back(state, size);
+		tpm.audit = some ? AUDIT_SOME : AUDIT_NONE;
+	}
+	tpm_free_state(state, size);
+	return tpm.audit != AUDIT_NONE;
 }
 
 void tpm_stop(void)

@@ -18,11 +18,23 @@
 /* Bytes of a TPM command's and response's header, and of a response without more. */
 #define TPM_HEADER_SIZE	10
 
+/*
+ * Room for volatile state. libtpms 0.9's bound is 64 KB for TPM 2.0; 9 to 13 KB are
+ * usual.
+ */
+#define VOLATILE_MAX	(72 * 1024)
+
+/* Name of the volatile state's entry in the store, and libtpms' name for it. */
+#define VOLATILE_ENTRY	"volatilestate"
+
 /**
  * struct tpm_setup - what the TPM needs
  * @version: kind of TPM
  * @buffer_size: largest command and response in bytes
  * @create: make a new TPM; @store is freshly formatted then
+ * @state: volatile state to go on with; NULL, the TPM was without power. Is
+ *	not used any more once the TPM has started
+ * @state_size: its bytes
  * @store: where its state is; outlives the TPM
  * @log: where to complain
  */
@@ -30,6 +42,8 @@ struct tpm_setup {
 	enum vnvram_tpm version;
 	uint32_t buffer_size;
 	bool create;
+	const uint8_t *state;
+	size_t state_size;
 	struct vnvram *store;
 	const struct log *log;
 };
@@ -54,6 +68,66 @@ int tpm_register_entries(struct vnvram *store);
  * possible; -EIO, libtpms fails.
  */
 int tpm_start(const struct tpm_setup *setup, struct error *err);
+
+/**
+ * tpm_power_cycle - take the TPM's power away and give it back
+ * @buffer_size: largest command and response in bytes from now on
+ * @err: filled in on failure
+ *
+ * Whoever wants it to be an orderly one calls tpm_shutdown() first.
+ *
+ * Return: as tpm_start().
+ */
+int tpm_power_cycle(uint32_t buffer_size, struct error *err);
+
+/**
+ * tpm_get_state - get the volatile state
+ * @state: where to put the address of a copy, to be freed with tpm_free_state()
+ * @size: its bytes
+ *
+ * Return: 0; -EIO, libtpms fails; -EFBIG, more than VOLATILE_MAX bytes.
+ */
+int tpm_get_state(uint8_t **state, size_t *size);
+
+/**
+ * tpm_free_state - wipe and free a copy of the volatile state
+ * @state: the copy; NULL is allowed
+ * @size: its bytes
+ */
+void tpm_free_state(uint8_t *state, size_t size);
+
+/**
+ * tpm_stir - add randomness of the host to the TPM's
+ *
+ * A TPM 2.0 that goes on from a copy of its state would otherwise hand out
+ * the same random numbers each time that this copy is loaded.
+ */
+void tpm_stir(void);
+
+/**
+ * tpm_startup - start the TPM up, in the place of a guest's firmware
+ *
+ * Return: 0; -EIO, the TPM does not want to.
+ */
+int tpm_startup(void);
+
+/**
+ * tpm_changed - has the permanent state changed since tpm_mark_saved()?
+ */
+bool tpm_changed(void);
+
+/**
+ * tpm_mark_saved - all that the TPM changed is durable now
+ */
+void tpm_mark_saved(void);
+
+/**
+ * tpm_audits - may commands that read change the state, because they are audited?
+ *
+ * Looks once, when it is asked first, and again after a power-on or a command
+ * that can change it.
+ */
+bool tpm_audits(void);
 
 /**
  * tpm_execute - execute one command

@@ -10,11 +10,28 @@
 #define TPM2_RC_FAILURE			0x101
 
 #define TPM2_CC_CREATE_PRIMARY		0x131
+#define TPM2_CC_SET_AUDIT_STATUS	0x140
 #define TPM2_CC_INCREMENTAL_SELF_TEST	0x142
 #define TPM2_CC_SELF_TEST		0x143
 #define TPM2_CC_CREATE			0x153
+#define TPM2_CC_NV_READ_PUBLIC		0x169
+#define TPM2_CC_READ_PUBLIC		0x173
+#define TPM2_CC_VERIFY_SIGNATURE	0x177
+#define TPM2_CC_ECC_PARAMETERS		0x178
+#define TPM2_CC_GET_CAPABILITY		0x17a
+#define TPM2_CC_GET_RANDOM		0x17b
+#define TPM2_CC_GET_TEST_RESULT		0x17c
+#define TPM2_CC_HASH			0x17d
+#define TPM2_CC_PCR_READ		0x17e
+#define TPM2_CC_READ_CLOCK		0x181
+#define TPM2_CC_TEST_PARMS		0x18a
 #define TPM2_CC_COMMIT			0x18b
 #define TPM2_CC_CREATE_LOADED		0x191
+
+static inline uint16_t get_be16(const uint8_t *p)
+{
+	return p[0] << 8 | p[1];
+}
 
 static inline uint32_t get_be32(const uint8_t *p)
 {
