@@ -41,6 +41,21 @@ void connection_close(struct engine *engine, struct connection *connection, cons
 	close(connection->fd);
 	*connection = engine->connections[--engine->connection_count];
 	report_closed(engine, id, why);
+	session_report(engine, false);
+}
+
+/* Whether a body may have this size; one of an unknown kind is answered with failure. */
+static bool body_is_valid(uint8_t kind, uint32_t length)
+{
+	switch (kind) {
+	case VTPM_REQUEST_BEGIN:
+		return length == sizeof(struct vtpm_begin);
+	case VTPM_REQUEST_QUIESCE:
+	case VTPM_REQUEST_CONTINUE:
+		return length == 0;
+	default:
+		return length >= TPM_HEADER_SIZE;
+	}
 }
 
 /*
@@ -49,8 +64,9 @@ void connection_close(struct engine *engine, struct connection *connection, cons
  */
 static bool request_is_valid(const struct vtpm_request *request, ssize_t size)
 {
-	return size >= (ssize_t)(sizeof(*request) + TPM_HEADER_SIZE) &&
+	return size >= (ssize_t)sizeof(*request) &&
 	       request->length == size - sizeof(*request) &&
+	       body_is_valid(request->kind, request->length) &&
 	       request->locality <= 4 && request->reserved == 0;
 }
 
@@ -58,7 +74,10 @@ static bool request_is_valid(const struct vtpm_request *request, ssize_t size)
 static int take_request(struct engine *engine, struct connection *connection,
 			struct vtpm_request *request)
 {
-	ssize_t size = read(connection->fd, engine->request, sizeof(engine->request));
+	ssize_t size;
+
+	memset(request, 0, sizeof(*request));
+	size = read(connection->fd, engine->request, sizeof(engine->request));
 
 	if (size < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
@@ -67,7 +86,8 @@ static int take_request(struct engine *engine, struct connection *connection,
 				 size < 0 ? strerror(errno) : "the frontend has gone");
 		return 0;
 	}
-	memcpy(request, engine->request, sizeof(*request));
+	memcpy(request, engine->request,
+	       (size_t)size < sizeof(*request) ? (size_t)size : sizeof(*request));
 	if (request_is_valid(request, size))
 		return 1;
 	log_error(&engine->log, "connection %llu: malformed request of %zd bytes",
@@ -76,20 +96,15 @@ static int take_request(struct engine *engine, struct connection *connection,
 	return 0;
 }
 
-/* Puts the response into engine->response and returns its bytes. */
-static size_t execute(struct engine *engine, const struct connection *connection,
-		      const struct vtpm_request *request)
+/* Puts the response into @packet and returns its bytes. */
+static size_t run(struct engine *engine, const struct connection *connection,
+		  const struct vtpm_request *request, uint8_t *packet)
 {
 	const uint8_t *command = engine->request + sizeof(*request);
-	uint8_t *packet = engine->response + sizeof(struct vtpm_response);
 	const uint8_t *response;
 	bool cancellable;
 	size_t size;
 
-	if (request->kind != VTPM_REQUEST_COMMAND) {
-		tpm_failure(packet);
-		return TPM_HEADER_SIZE;
-	}
 	cancellable = tpm_may_be_cancelled(command, request->length);
 	if (cancellable)
 		cancel_begin(engine->cancel, connection->fd);
@@ -99,6 +114,60 @@ static size_t execute(struct engine *engine, const struct connection *connection
 	engine->counters.commands++;
 	memcpy(packet, response, size);
 	return size;
+}
+
+static int serve_command(struct engine *engine, struct connection *connection,
+			 const struct vtpm_request *request, uint8_t *packet, size_t *size)
+{
+	int ret = connection->begun ? 0 : session_begin_plain(engine, connection);
+
+	tpm_failure(packet);
+	*size = TPM_HEADER_SIZE;
+	if (ret || connection->apart)
+		return ret;
+	ret = session_unmark(engine);
+	if (ret)
+		return ret;
+	*size = session_kept_response(engine, connection, request->sequence, packet);
+	if (*size)
+		return 0;
+	*size = run(engine, connection, request, packet);
+	/* Save before response: nothing leaves before it would survive. */
+	return session_executed(engine, connection, request, packet, *size);
+}
+
+static int serve_begin(struct engine *engine, struct connection *connection, uint8_t *packet,
+		       size_t *size)
+{
+	struct vtpm_begin begin;
+	int ret;
+
+	memcpy(&begin, engine->request + sizeof(struct vtpm_request), sizeof(begin));
+	ret = session_begin(engine, connection, &begin);
+	memcpy(packet, &begin, sizeof(begin));
+	*size = sizeof(begin);
+	return ret;
+}
+
+/* Puts the body of the response into @packet and its bytes into @size. */
+static int serve_request(struct engine *engine, struct connection *connection,
+			 const struct vtpm_request *request, uint8_t *packet, size_t *size)
+{
+	*size = 0;
+	switch (request->kind) {
+	case VTPM_REQUEST_COMMAND:
+		return serve_command(engine, connection, request, packet, size);
+	case VTPM_REQUEST_QUIESCE:
+		return session_quiesce(engine);
+	case VTPM_REQUEST_CONTINUE:
+		return connection->begun && !connection->apart ? session_unmark(engine) : 0;
+	case VTPM_REQUEST_BEGIN:
+		return serve_begin(engine, connection, packet, size);
+	default:
+		tpm_failure(packet);
+		*size = TPM_HEADER_SIZE;
+		return 0;
+	}
 }
 
 static ssize_t write_response(struct engine *engine, const struct connection *connection,
@@ -134,18 +203,18 @@ static void answer(struct engine *engine, struct connection *connection, uint64_
 int connection_serve(struct engine *engine, struct connection *connection)
 {
 	struct vtpm_request request;
+	uint8_t *packet = engine->response + sizeof(struct vtpm_response);
 	size_t size;
 	int ret;
 
 	connection->ticket = 0;
 	if (!take_request(engine, connection, &request))
 		return 0;
-	size = execute(engine, connection, &request);
-	/* Save before response: nothing leaves before it would survive a power cut. */
-	ret = engine_persist(engine);
+	ret = serve_request(engine, connection, &request, packet, &size);
 	if (!ret)
 		answer(engine, connection, request.sequence, size);
 	explicit_bzero(engine->request, sizeof(request) + request.length);
 	explicit_bzero(engine->response, sizeof(struct vtpm_response) + size);
+	session_report(engine, false);
 	return ret;
 }

@@ -4,7 +4,8 @@
  *
  * The main thread does everything but cancelling. It takes one request at a time,
  * in the order in which it saw them arrive: each connection gets a ticket when it
- * becomes readable, and the lowest ticket is served next.
+ * becomes readable, and the lowest ticket is served next. What is kept of each command,
+ * and how a guest finds its TPM again, is in session.h.
  */
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
@@ -16,7 +17,9 @@
 #include "control.h"
 #include "error.h"
 #include "log.h"
+#include "memory.h"
 #include "options.h"
+#include "session.h"
 #include "vnvram.h"
 
 #include <xen/vtpm.h>
@@ -26,11 +29,25 @@
  * @fd: its descriptor, owned
  * @id: the kernel's number for it
  * @ticket: when it became readable, 0 while it is not
+ * @begun: it is known how it stands to the session
+ * @once: it has the exactly-once extension, its sequences count
+ * @apart: its guest does not belong to the TPM, or is a second one
+ * @presented: @session and @sequence are what it presented
+ * @scolded: it sent an old sequence, and the log has it
+ * @session: see @presented
+ * @sequence: see @presented
  */
 struct connection {
 	int fd;
 	uint64_t id;
 	uint64_t ticket;
+	bool begun;
+	bool once;
+	bool apart;
+	bool presented;
+	bool scolded;
+	uint8_t session[VTPM_SESSION_SIZE];
+	uint64_t sequence;
 };
 
 /**
@@ -38,9 +55,14 @@ struct connection {
  * @options: the command line
  * @log: where to complain
  * @store: the TPM's state
+ * @memory: the state memory
+ * @session: what is kept beside the TPM's own state
  * @cancel: the second thread
  * @signal_fd: SIGTERM and SIGINT arrive here
  * @stopping: no further request is taken
+ * @end: what becomes of the TPM then
+ * @suspend_wanted: vtpmd has sent CONTROL_SUSPEND
+ * @reset_wanted: vtpmd has sent CONTROL_RESET
  * @store_waits: vtpmd was told that the store cannot be written
  * @connections: those being served, in no order
  * @connection_count: their number
@@ -53,9 +75,14 @@ struct engine {
 	struct engine_options options;
 	struct log log;
 	struct vnvram *store;
+	struct memory *memory;
+	struct session session;
 	struct cancel *cancel;
 	int signal_fd;
 	bool stopping;
+	enum control_end end;
+	bool suspend_wanted;
+	bool reset_wanted;
 	bool store_waits;
 	struct connection connections[ENGINE_MAX_CONNECTIONS];
 	unsigned int connection_count;
@@ -74,10 +101,18 @@ struct engine {
 void engine_report(struct engine *engine, enum control_state state, const char *text);
 
 /**
+ * engine_send - send a message to vtpmd, if there is one
+ * @engine: the engine
+ * @msg: the message
+ */
+void engine_send(struct engine *engine, const struct control_message *msg);
+
+/**
  * engine_read_control - take all messages of vtpmd
  * @engine: the engine
  *
- * Sets @engine->stopping if vtpmd wants that or has gone.
+ * Only notes what vtpmd wants, because it may be called while a command waits for
+ * the store. Sets @engine->stopping if vtpmd wants that or has gone.
  */
 void engine_read_control(struct engine *engine);
 
@@ -88,7 +123,7 @@ void engine_read_control(struct engine *engine);
 void engine_read_signal(struct engine *engine);
 
 /**
- * engine_persist - make durable what the last command changed
+ * engine_persist - make durable what is in the store
  * @engine: the engine
  *
  * Tries until it succeeds, with growing pauses, and says so in the log and to vtpmd.
@@ -97,6 +132,42 @@ void engine_read_signal(struct engine *engine);
  * meanwhile. Then nothing may be answered.
  */
 int engine_persist(struct engine *engine);
+
+/**
+ * engine_save - bring everything into the store, and into the state memory
+ * @engine: the engine
+ * @fresh: this is a power-on; the state memory is wiped of what was before
+ *
+ * One commit of permanent state, volatile state and record, as engine_persist() does it.
+ *
+ * Return: as engine_persist().
+ */
+int engine_save(struct engine *engine, bool fresh);
+
+/**
+ * engine_keep - bring the record into the state memory
+ * @engine: the engine
+ * @with_state: and the volatile state
+ *
+ * Return: 0; -EIO, libtpms does not give its state. Then nothing may be answered.
+ */
+int engine_keep(struct engine *engine, bool with_state);
+
+/**
+ * engine_idle - use a quiet moment to bring everything into the store
+ * @engine: the engine
+ *
+ * One attempt. If it fails, nobody waits for it, and there will be another.
+ */
+void engine_idle(struct engine *engine);
+
+/**
+ * engine_idle_ms - how long to wait for engine_idle()
+ * @engine: the engine
+ *
+ * Return: milliseconds without an event; -1, there is nothing to do then.
+ */
+int engine_idle_ms(const struct engine *engine);
 
 /**
  * connection_add - begin to serve a connection

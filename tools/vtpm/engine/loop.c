@@ -40,18 +40,22 @@ static void look_at_connections(struct engine *engine, const struct pollfd *fds)
 	}
 }
 
-/* Waits for something to do, or only looks whether there is more of it. */
+/* Waits for something to do, or only looks whether there is more of it. Quiet is used. */
 static void wait_for_events(struct engine *engine, bool wait)
 {
 	struct pollfd fds[SLOT_CONNECTIONS + ENGINE_MAX_CONNECTIONS];
 	unsigned int count = engine->connection_count;
+	int ready;
 
 	fds[SLOT_CONTROL] = (struct pollfd){ engine->options.control_fd, POLLIN, 0 };
 	fds[SLOT_SIGNAL] = (struct pollfd){ engine->signal_fd, POLLIN, 0 };
 	for (unsigned int i = 0; i < count; i++)
 		fds[SLOT_CONNECTIONS + i] =
 			(struct pollfd){ engine->connections[i].fd, POLLIN, 0 };
-	if (poll(fds, SLOT_CONNECTIONS + count, wait ? -1 : 0) <= 0)
+	ready = poll(fds, SLOT_CONNECTIONS + count, wait ? engine_idle_ms(engine) : 0);
+	if (ready == 0 && wait)
+		engine_idle(engine);
+	if (ready <= 0)
 		return;
 	look_at_connections(engine, fds + SLOT_CONNECTIONS);
 	if (fds[SLOT_SIGNAL].revents)
@@ -70,8 +74,9 @@ int engine_loop(struct engine *engine)
 		wait_for_events(engine, !first_in_line(engine));
 		if (engine->stopping)
 			break;
+		ret = session_control(engine);
 		next = first_in_line(engine);
-		if (next)
+		if (!ret && next)
 			ret = connection_serve(engine, next);
 	}
 	return ret;

@@ -39,7 +39,8 @@ static int open_store(struct engine *engine, struct error *err)
 	int ret;
 
 	engine->store = vnvram_new(&options->uuid, options->tpm, &vnvram_system_io);
-	if (!engine->store || tpm_register_entries(engine->store))
+	if (!engine->store || tpm_register_entries(engine->store) ||
+	    vnvram_register(engine->store, RECORD_ENTRY, RECORD_MAX))
 		return error_set(err, ENOMEM, "out of memory");
 	vnvram_attach(engine->store, options->store_fd, options->store_name);
 	ret = vnvram_lock(engine->store, err);
@@ -52,22 +53,16 @@ static int open_store(struct engine *engine, struct error *err)
 	return ret;
 }
 
-static int start_tpm(struct engine *engine, struct error *err)
+static int open_memory(struct engine *engine, struct error *err)
 {
-	struct tpm_setup setup = {
-		.version = engine->options.tpm,
-		.buffer_size = engine->options.buffer_size,
-		.create = engine->options.create,
-		.store = engine->store,
-		.log = &engine->log,
-	};
-	struct error why;
-	int ret = tpm_start(&setup, &why);
+	const struct engine_options *options = &engine->options;
 
-	if (ret)
-		return error_set(err, -ret, "%s: %s", engine->options.store_name, why.text);
-	/* A new TPM is durable before anybody hears of it. */
-	return vnvram_commit(engine->store, err);
+	engine->memory = memory_open(options->memory_fd, &options->uuid, options->tpm, err);
+	if (!engine->memory)
+		return -ENOMEM;
+	if (*err->text)
+		log_warning(&engine->log, "%s", err->text);
+	return 0;
 }
 
 static int bring_up(struct engine *engine, struct error *err)
@@ -83,7 +78,9 @@ static int bring_up(struct engine *engine, struct error *err)
 	if (!ret)
 		ret = open_store(engine, err);
 	if (!ret)
-		ret = start_tpm(engine, err);
+		ret = open_memory(engine, err);
+	if (!ret)
+		ret = session_start(engine, err);
 	if (ret)
 		return ret;
 	engine->cancel = cancel_new(tpm_cancel, err);
@@ -111,23 +108,47 @@ static enum engine_exit refuse(struct engine *engine, int ret, const struct erro
 	return state_is_refused(ret) ? ENGINE_EXIT_REFUSED : ENGINE_EXIT_FAILED;
 }
 
+static int power_off(struct engine *engine)
+{
+	tpm_shutdown();
+	return session_drop(engine);
+}
+
+static int finish(struct engine *engine)
+{
+	switch (engine->end) {
+	case CONTROL_POWER_OFF:
+		return power_off(engine);
+	case CONTROL_SUSPENDED:
+		return session_suspend(engine);
+	default:
+		return 0;
+	}
+}
+
 static enum engine_exit serve(struct engine *engine)
 {
+	static const char *const ends[] = {
+		[CONTROL_POWER_OFF] = "down",
+		[CONTROL_SUSPENDED] = "suspended",
+		[CONTROL_KEEP] = "left to the next engine",
+	};
 	int ret;
 
+	/* What it took to start does not count as work. */
+	engine->counters.commits = 0;
 	for (unsigned int i = 0; i < engine->options.conn_count; i++)
 		connection_add(engine, engine->options.conn_fds[i], engine->options.conn_fds[i]);
 	log_info(&engine->log, "TPM %s is up, generation %llu",
 		 engine->options.tpm == VNVRAM_TPM_20 ? "2.0" : "1.2",
 		 (unsigned long long)vnvram_generation(engine->store));
 	engine_report(engine, CONTROL_READY, "");
+	session_report(engine, true);
 	ret = engine_loop(engine);
-	if (!ret) {
-		tpm_shutdown();
-		ret = engine_persist(engine);
-	}
 	if (!ret)
-		log_info(&engine->log, "TPM is down, generation %llu",
+		ret = finish(engine);
+	if (!ret)
+		log_info(&engine->log, "TPM is %s, generation %llu", ends[engine->end],
 			 (unsigned long long)vnvram_generation(engine->store));
 	tpm_stop();
 	return ret ? ENGINE_EXIT_FAILED : ENGINE_EXIT_OK;
@@ -153,6 +174,8 @@ int main(int argc, char **argv)
 	}
 	ret = bring_up(&engine, &err);
 	code = ret ? refuse(&engine, ret, &err) : serve(&engine);
+	memory_close(engine.memory);
 	vnvram_free(engine.store);
+	explicit_bzero(&engine.session, sizeof(engine.session));
 	return code;
 }

@@ -8,8 +8,13 @@
 
 #include <libtpms/tpm_library.h>
 
+#include <xen/vtpm.h>
+
 #include "options.h"
 #include "version.h"
+
+/* The two come together. */
+#define ENGINE_FEATURES	(VTPM_FEATURE_EXACTLY_ONCE | VTPM_FEATURE_EXTRA_PAGES)
 
 static const char usage[] =
 	"Usage: vtpm-engine --store-fd N --uuid UUID --tpm 2.0|1.2 [OPTION...]\n"
@@ -21,16 +26,20 @@ static const char usage[] =
 	"  --log-fd N        where to log (default: 2)\n"
 	"  --uuid UUID       name of the vTPM\n"
 	"  --tpm VERSION     2.0 or 1.2\n"
+	"  --memory-fd N     state memory, a file that outlives the engine\n"
+	"  --domain same|new the domain that it is started for (default: new)\n"
+	"  --features N      features of a new session, 0 or 3 (default: 0)\n"
 	"  --create          make a new TPM; the store must be empty\n"
 	"  --conn-fd N       serve this connection; may be repeated\n"
-	"  --buffer-size N   largest command and response (default: 4088)\n"
+	"  --buffer-size N   largest command and response of a session without features\n"
+	"                    (default: 4088)\n"
 	"  --no-sandbox      allow all system calls\n"
 	"  --help            show this text and exit\n"
 	"  --version         show the version and exit\n";
 
 enum option_id {
 	OPT_STORE = 1, OPT_STORE_NAME, OPT_CONTROL, OPT_LOG, OPT_UUID, OPT_TPM, OPT_CREATE, OPT_CONN,
-	OPT_BUFFER, OPT_NO_SANDBOX, OPT_HELP, OPT_VERSION,
+	OPT_BUFFER, OPT_MEMORY, OPT_DOMAIN, OPT_FEATURES, OPT_NO_SANDBOX, OPT_HELP, OPT_VERSION,
 };
 
 static const struct option long_options[] = {
@@ -43,6 +52,9 @@ static const struct option long_options[] = {
 	{ "create", no_argument, NULL, OPT_CREATE },
 	{ "conn-fd", required_argument, NULL, OPT_CONN },
 	{ "buffer-size", required_argument, NULL, OPT_BUFFER },
+	{ "memory-fd", required_argument, NULL, OPT_MEMORY },
+	{ "domain", required_argument, NULL, OPT_DOMAIN },
+	{ "features", required_argument, NULL, OPT_FEATURES },
 	{ "no-sandbox", no_argument, NULL, OPT_NO_SANDBOX },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
@@ -98,6 +110,28 @@ static int set_buffer(struct engine_options *options, const char *text, struct e
 	return 0;
 }
 
+static int set_domain(struct engine_options *options, const char *text, struct error *err)
+{
+	if (!strcmp(text, "same"))
+		options->domain = ENGINE_DOMAIN_SAME;
+	else if (!strcmp(text, "new"))
+		options->domain = ENGINE_DOMAIN_NEW;
+	else
+		return error_set(err, EINVAL, "--domain: '%s' is neither same nor new", text);
+	return 0;
+}
+
+static int set_features(struct engine_options *options, const char *text, struct error *err)
+{
+	unsigned long value;
+
+	if (parse_number(text, ENGINE_FEATURES, &value) || (value && value != ENGINE_FEATURES))
+		return error_set(err, EINVAL, "--features: '%s' is neither 0 nor %u", text,
+				 ENGINE_FEATURES);
+	options->features = value;
+	return 0;
+}
+
 static void print_version(void)
 {
 	uint32_t v = TPMLIB_GetVersion();
@@ -131,6 +165,12 @@ static int parse_one(struct engine_options *options, int option, struct error *e
 		return add_connection(options, optarg, err);
 	case OPT_BUFFER:
 		return set_buffer(options, optarg, err);
+	case OPT_MEMORY:
+		return set_fd(&options->memory_fd, "--memory-fd", optarg, err);
+	case OPT_DOMAIN:
+		return set_domain(options, optarg, err);
+	case OPT_FEATURES:
+		return set_features(options, optarg, err);
 	case OPT_NO_SANDBOX:
 		options->sandbox = false;
 		return 0;
@@ -154,6 +194,7 @@ int options_parse(struct engine_options *options, int argc, char **argv, struct 
 		.store_fd = -1,
 		.store_name = "the store",
 		.control_fd = -1,
+		.memory_fd = -1,
 		.log_fd = STDERR_FILENO,
 		.buffer_size = ENGINE_BUFFER_SIZE,
 		.sandbox = true,
@@ -170,5 +211,7 @@ int options_parse(struct engine_options *options, int argc, char **argv, struct 
 				 argv[optind]);
 	if (options->store_fd < 0 || !options->tpm || !uuid_given)
 		return error_set(err, EINVAL, "--store-fd, --uuid and --tpm are needed");
+	if (options->features)
+		options->buffer_size = VTPM_MAX_TRANSFER;
 	return 0;
 }

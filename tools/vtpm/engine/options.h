@@ -16,14 +16,27 @@
 #define ENGINE_BUFFER_SIZE	4088
 
 /**
+ * enum engine_domain - the domain that the engine is started for
+ * @ENGINE_DOMAIN_NEW: another one than before, or the first one
+ * @ENGINE_DOMAIN_SAME: the one that the last engine served
+ */
+enum engine_domain {
+	ENGINE_DOMAIN_NEW,
+	ENGINE_DOMAIN_SAME,
+};
+
+/**
  * struct engine_options - the command line
  * @store_fd: the store, open for reading and writing
  * @store_name: its name, for messages
  * @control_fd: socket to vtpmd, or -1
  * @log_fd: where to log
+ * @memory_fd: the state memory, or -1
+ * @domain: whom it is started for
+ * @features: VTPM_FEATURE_* that a new session is made for
  * @uuid: the vTPM
  * @tpm: kind of TPM
- * @buffer_size: largest command and response in bytes
+ * @buffer_size: largest command and response in bytes of a new session
  * @create: make a new TPM in an empty store
  * @sandbox: lock the process up before it serves anybody
  * @conn_fds: connections to serve from the beginning; their number is their id
@@ -34,6 +47,9 @@ struct engine_options {
 	const char *store_name;
 	int control_fd;
 	int log_fd;
+	int memory_fd;
+	enum engine_domain domain;
+	uint32_t features;
 	struct uuid uuid;
 	enum vnvram_tpm tpm;
 	uint32_t buffer_size;

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 
 #include "engine.h"
+#include "tpm.h"
 
+#define IDLE_MS			500
+#define IDLE_FAILED_MS		10000
 #define FIRST_PAUSE_MS	50
 #define LONGEST_PAUSE_MS	10000
 
@@ -23,10 +27,10 @@ static void pause_ms(struct engine *engine, int ms)
 		engine_read_signal(engine);
 }
 
-static int give_up(struct engine *engine, const struct error *err)
+static int fail(struct engine *engine, const char *why)
 {
-	log_error(&engine->log, "%s; the running command stays unanswered", err->text);
-	engine_report(engine, CONTROL_FAILED, err->text);
+	log_error(&engine->log, "%s; the running command stays unanswered", why);
+	engine_report(engine, CONTROL_FAILED, why);
 	return -EIO;
 }
 
@@ -38,25 +42,111 @@ static void complain(struct engine *engine, const struct error *err, int pause)
 	engine->store_waits = true;
 }
 
+static void note_commit(struct engine *engine)
+{
+	engine->counters.commits++;
+	engine->session.idle_failed = false;
+	tpm_mark_saved();
+}
+
 int engine_persist(struct engine *engine)
 {
 	int pause = FIRST_PAUSE_MS;
 	struct error err;
 
-	if (!vnvram_dirty(engine->store))
+	if (!vnvram_dirty(engine->store)) {
+		tpm_mark_saved();
 		return 0;
+	}
 	while (vnvram_commit(engine->store, &err)) {
 		if (vnvram_had_fatal_error(engine->store) || engine->stopping)
-			return give_up(engine, &err);
+			return fail(engine, err.text);
 		complain(engine, &err, pause);
 		pause_ms(engine, pause);
 		pause = pause * 2 < LONGEST_PAUSE_MS ? pause * 2 : LONGEST_PAUSE_MS;
 	}
-	engine->counters.commits++;
+	note_commit(engine);
 	if (engine->store_waits) {
 		log_info(&engine->log, "the store can be written again");
 		engine_report(engine, CONTROL_READY, "");
 		engine->store_waits = false;
 	}
 	return 0;
+}
+
+/* Puts state and record into the store's entries, which are not committed by this. */
+static int fill_entries(struct engine *engine, const uint8_t *state, size_t state_size,
+			const uint8_t *record, size_t record_size)
+{
+	if (!vnvram_write(engine->store, VOLATILE_ENTRY, state, state_size) &&
+	    !vnvram_write(engine->store, RECORD_ENTRY, record, record_size))
+		return 0;
+	return fail(engine, "the volatile state cannot be put into the store");
+}
+
+/*
+ * The store first. It holds a new session before the state memory forgets the
+ * old one; the other way round a death in between would bring an old state back.
+ */
+int engine_save(struct engine *engine, bool fresh)
+{
+	uint8_t record[RECORD_MAX], *state;
+	size_t state_size, size = record_encode(&engine->session.record, record);
+	int ret;
+
+	if (tpm_get_state(&state, &state_size))
+		return fail(engine, "libtpms does not give its volatile state");
+	ret = fill_entries(engine, state, state_size, record, size);
+	if (!ret)
+		ret = engine_persist(engine);
+	if (!ret) {
+		engine->session.saved_steps = engine->session.record.steps;
+		if (fresh)
+			memory_clear(engine->memory);
+		memory_write(engine->memory, record, size, state, state_size);
+	}
+	tpm_free_state(state, state_size);
+	explicit_bzero(record, size);
+	return ret;
+}
+
+int engine_keep(struct engine *engine, bool with_state)
+{
+	uint8_t record[RECORD_MAX], *state = NULL;
+	size_t state_size = 0, size = record_encode(&engine->session.record, record);
+
+	if (with_state && tpm_get_state(&state, &state_size))
+		return fail(engine, "libtpms does not give its volatile state");
+	memory_write(engine->memory, record, size, state, state_size);
+	tpm_free_state(state, state_size);
+	explicit_bzero(record, size);
+	return 0;
+}
+
+int engine_idle_ms(const struct engine *engine)
+{
+	if (engine->session.record.steps == engine->session.saved_steps)
+		return -1;
+	return engine->session.idle_failed ? IDLE_FAILED_MS : IDLE_MS;
+}
+
+/* From the state memory: nothing has happened since it was written. */
+void engine_idle(struct engine *engine)
+{
+	const uint8_t *record, *state;
+	size_t size, state_size;
+	struct error err;
+
+	if (engine_idle_ms(engine) < 0 ||
+	    !memory_read(engine->memory, &record, &size, &state, &state_size) ||
+	    fill_entries(engine, state, state_size, record, size))
+		return;
+	if (!vnvram_commit(engine->store, &err)) {
+		engine->session.saved_steps = engine->session.record.steps;
+		note_commit(engine);
+		return;
+	}
+	if (!engine->session.idle_failed)
+		log_warning(&engine->log, "%s; nobody waits for it yet", err.text);
+	engine->session.idle_failed = true;
 }

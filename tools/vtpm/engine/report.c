@@ -8,7 +8,7 @@
 
 #include "engine.h"
 
-static void send_message(struct engine *engine, const struct control_message *msg)
+void engine_send(struct engine *engine, const struct control_message *msg)
 {
 	int ret;
 
@@ -24,7 +24,7 @@ void engine_report(struct engine *engine, enum control_state state, const char *
 	struct control_message msg = { .type = CONTROL_STATE, .value = state };
 
 	snprintf(msg.text, sizeof(msg.text), "%s", text);
-	send_message(engine, &msg);
+	engine_send(engine, &msg);
 }
 
 static void send_counters(struct engine *engine)
@@ -34,7 +34,15 @@ static void send_counters(struct engine *engine)
 	msg.counters = engine->counters;
 	msg.counters.generation = vnvram_generation(engine->store);
 	msg.counters.connections = engine->connection_count;
-	send_message(engine, &msg);
+	engine_send(engine, &msg);
+	session_report(engine, true);
+}
+
+/* Whoever sends nonsense gets the end that destroys nothing. */
+static void stop(struct engine *engine, uint32_t end)
+{
+	engine->end = end <= CONTROL_KEEP ? (enum control_end)end : CONTROL_KEEP;
+	engine->stopping = true;
 }
 
 static void handle_message(struct engine *engine, const struct control_message *msg, int fd)
@@ -46,7 +54,11 @@ static void handle_message(struct engine *engine, const struct control_message *
 	if (fd >= 0)
 		close(fd);
 	if (msg->type == CONTROL_SHUTDOWN)
-		engine->stopping = true;
+		stop(engine, msg->value);
+	else if (msg->type == CONTROL_SUSPEND)
+		engine->suspend_wanted = true;
+	else if (msg->type == CONTROL_RESET)
+		engine->reset_wanted = true;
 	else if (msg->type == CONTROL_STATUS)
 		send_counters(engine);
 	else
@@ -70,13 +82,14 @@ void engine_read_control(struct engine *engine)
 	log_info(&engine->log, "vtpmd has gone, finishing");
 	close(engine->options.control_fd);
 	engine->options.control_fd = -1;
-	engine->stopping = true;
+	if (!engine->stopping)
+		stop(engine, CONTROL_KEEP);
 }
 
 void engine_read_signal(struct engine *engine)
 {
 	struct signalfd_siginfo info;
 
-	if (read(engine->signal_fd, &info, sizeof(info)) == sizeof(info))
-		engine->stopping = true;
+	if (read(engine->signal_fd, &info, sizeof(info)) == sizeof(info) && !engine->stopping)
+		stop(engine, CONTROL_KEEP);
 }

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* How a TPM starts: with a new session, or where the last engine ended. */
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "engine.h"
+#include "power.h"
+#include "tpm.h"
+
+/**
+ * struct past - what is left of the time before
+ * @known: there was a session
+ * @in_memory: and the state memory knows it
+ * @stored_steps: steps of the store's record
+ * @record: the newer one of store's and state memory's
+ * @state: the volatile state that belongs to it; belongs to the store or the memory
+ * @state_size: its bytes
+ */
+struct past {
+	bool known;
+	bool in_memory;
+	uint64_t stored_steps;
+	struct record record;
+	const uint8_t *state;
+	size_t state_size;
+};
+
+static void look_into_store(struct engine *engine, struct past *past)
+{
+	const void *bytes, *state;
+	size_t size, state_size;
+
+	if (vnvram_read(engine->store, RECORD_ENTRY, &bytes, &size))
+		return;
+	if (record_decode(&past->record, bytes, size)) {
+		log_warning(&engine->log, "the record in the store makes no sense, it is ignored");
+		return;
+	}
+	past->known = true;
+	past->stored_steps = past->record.steps;
+	if (!vnvram_read(engine->store, VOLATILE_ENTRY, &state, &state_size)) {
+		past->state = state;
+		past->state_size = state_size;
+	}
+}
+
+/* It is a stranger's unless it is of the store's session. */
+static void look_into_memory(struct engine *engine, struct past *past)
+{
+	const uint8_t *bytes, *state;
+	size_t size, state_size;
+	struct record record;
+
+	if (!past->known || !memory_read(engine->memory, &bytes, &size, &state, &state_size))
+		return;
+	if (record_decode(&record, bytes, size) ||
+	    memcmp(record.session, past->record.session, sizeof(record.session))) {
+		log_warning(&engine->log, "the state memory is of another session, it is ignored");
+		return;
+	}
+	past->in_memory = true;
+	if (record.steps <= past->record.steps)
+		return;
+	past->record = record;
+	past->state = state;
+	past->state_size = state_size;
+}
+
+/*
+ * For the same domain the store alone does not do, unless it is known to hold everything:
+ * nobody could tell which commands are missing.
+ */
+static bool can_go_on(struct engine *engine, const struct past *past)
+{
+	bool marked = past->record.flags & RECORD_SUSPENDED;
+
+	if (!past->known || !past->state)
+		return false;
+	if (engine->options.domain == ENGINE_DOMAIN_NEW)
+		return marked;
+	if (past->in_memory || marked || past->record.steps == 0)
+		return true;
+	log_warning(&engine->log, "the state memory of a running session is lost, the TPM is "
+		    "power-cycled");
+	return false;
+}
+
+static int start_tpm(struct engine *engine, uint32_t buffer_size, const struct past *past,
+		     struct error *err)
+{
+	struct tpm_setup setup = {
+		.version = engine->options.tpm,
+		.buffer_size = buffer_size,
+		.create = engine->options.create,
+		.state = past ? past->state : NULL,
+		.state_size = past ? past->state_size : 0,
+		.store = engine->store,
+		.log = &engine->log,
+	};
+	struct error why;
+	int ret = tpm_start(&setup, &why);
+
+	if (ret)
+		return error_set(err, -ret, "%s: %s", engine->options.store_name, why.text);
+	return 0;
+}
+
+static int resume(struct engine *engine, const struct past *past, struct error *err)
+{
+	struct session *session = &engine->session;
+	int ret = start_tpm(engine, past->record.buffer_size, past, err);
+
+	if (ret)
+		return ret;
+	tpm_stir();
+	session->record = past->record;
+	session->saved_steps = past->stored_steps;
+	session->awaited = engine->options.domain == ENGINE_DOMAIN_NEW;
+	log_info(&engine->log, "goes on after command %llu, %s",
+		 (unsigned long long)session->record.sequence,
+		 session->awaited ? "awaits its guest" : "for the same guest");
+	ret = tpm_changed() ? engine_save(engine, false) : engine_keep(engine, true);
+	return ret ? error_set(err, -ret, "cannot keep the state") : 0;
+}
+
+static int new_session(struct engine *engine, struct error *err)
+{
+	struct record *record = &engine->session.record;
+
+	explicit_bzero(record, sizeof(*record));
+	record->features = engine->options.features;
+	record->buffer_size = engine->options.buffer_size;
+	if (getrandom(record->session, sizeof(record->session), 0) != sizeof(record->session))
+		return error_set(err, EIO, "no random numbers");
+	engine->session.awaited = false;
+	return 0;
+}
+
+/*
+ * The TPM lost its power unannounced. It is told after the fact: otherwise it takes the
+ * power cycle for a try at guessing an authorization.
+ */
+static void announce_power_loss(struct engine *engine, const struct past *past)
+{
+	struct error err;
+
+	if (!past->known || !past->state)
+		return;
+	if (start_tpm(engine, past->record.buffer_size, past, &err))
+		log_warning(&engine->log, "%s; it is not shut down in order", err.text);
+	else
+		tpm_shutdown();
+	tpm_stop();
+}
+
+static int begin_anew(struct engine *engine, const struct past *past, struct error *err)
+{
+	int ret;
+
+	announce_power_loss(engine, past);
+	ret = start_tpm(engine, engine->options.buffer_size, NULL, err);
+	if (!ret)
+		ret = new_session(engine, err);
+	if (ret)
+		return ret;
+	ret = engine_save(engine, true);
+	return ret ? error_set(err, -ret, "cannot make the state durable") : 0;
+}
+
+int session_start(struct engine *engine, struct error *err)
+{
+	struct past past = { 0 };
+	int ret;
+
+	if (!engine->options.create) {
+		look_into_store(engine, &past);
+		look_into_memory(engine, &past);
+	}
+	ret = can_go_on(engine, &past) ? resume(engine, &past, err) :
+		begin_anew(engine, &past, err);
+	explicit_bzero(&past, sizeof(past));
+	return ret;
+}
+
+int power_off_and_on(struct engine *engine)
+{
+	struct error err;
+	int ret;
+
+	tpm_shutdown();
+	ret = tpm_power_cycle(engine->options.buffer_size, &err);
+	if (!ret)
+		ret = new_session(engine, &err);
+	if (ret) {
+		log_error(&engine->log, "%s", err.text);
+		engine_report(engine, CONTROL_FAILED, err.text);
+		return -EIO;
+	}
+	return 0;
+}
+
+int power_cycle(struct engine *engine)
+{
+	bool marked = engine->session.record.flags & RECORD_SUSPENDED;
+	int ret = power_off_and_on(engine);
+
+	if (!ret)
+		ret = engine_save(engine, true);
+	if (!ret && marked)
+		session_send_mark(engine, false);
+	return ret;
+}
