@@ -98,8 +98,7 @@ static bool fits(const struct record *record, const struct vtpm_begin *begin, ch
 			 "not of one time (guest at command %llu, TPM at %llu)", guest, ours);
 		return false;
 	}
-	/* Not ours + 1: that may overflow, and 0 does not follow anything. */
-	if (guest == ours || (guest > ours && guest - ours == 1))
+	if (begin->answered <= ours && ours <= guest)
 		return true;
 	snprintf(why, size, "the guest is at command %llu of the session, the TPM at %llu: %s",
 		 guest, ours, guest < ours ? "the guest's image is older than the TPM's state" :
@@ -142,6 +141,7 @@ int session_begin(struct engine *engine, struct connection *connection,
 		memcpy(begin->session, record->session, sizeof(begin->session));
 		begin->sequence = record->sequence;
 	}
+	begin->answered = 0;
 	return ret;
 }
 

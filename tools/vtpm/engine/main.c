@@ -108,8 +108,11 @@ static enum engine_exit refuse(struct engine *engine, int ret, const struct erro
 	return state_is_refused(ret) ? ENGINE_EXIT_REFUSED : ENGINE_EXIT_FAILED;
 }
 
+/* A state that awaits its domain goes on doing so: whoever came was another one. */
 static int power_off(struct engine *engine)
 {
+	if (engine->session.awaited)
+		return 0;
 	tpm_shutdown();
 	return session_drop(engine);
 }
