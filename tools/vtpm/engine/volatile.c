@@ -28,7 +28,6 @@ static const struct read_only table[] = {
 	{ TPM2_CC_TEST_PARMS, "checks its own parameters" },
 	{ TPM2_CC_ECC_PARAMETERS, "reads constants" },
 	{ TPM2_CC_HASH, "computes from its parameters, and a proof that is permanent" },
-	{ TPM2_CC_VERIFY_SIGNATURE, "computes from its parameters and a loaded key" },
 };
 
 bool command_is_read_only(enum vnvram_tpm tpm, const uint8_t *command)

@@ -51,13 +51,13 @@ static void make_pair(int *pair, bool tcp)
 		need(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), "socketpair");
 }
 
-static void run_engine(const struct engine_how *how, int store, int control, int conn,
-		       int faults)
+static void run_engine(const struct engine_how *how, int store, int memory, int control,
+		       int conn, int faults)
 {
-	char store_fd[16], control_fd[16], conn_fd[16], faults_fd[16];
+	char memory_fd[16], store_fd[16], control_fd[16], conn_fd[16], faults_fd[16];
 	/* Opened while we may: another user may not get into the build's directory. */
 	int program = open(TESTS_DIR "/vtpm-engine", O_PATH | O_CLOEXEC);
-	char *argv[20] = {
+	char *argv[28] = {
 		"vtpm-engine", "--store-fd", store_fd, "--store-name", (char *)how->store,
 		"--control-fd", control_fd,
 		"--conn-fd", conn_fd, "--uuid", (char *)(how->uuid ? how->uuid : ENGINE_UUID),
@@ -65,12 +65,21 @@ static void run_engine(const struct engine_how *how, int store, int control, int
 	};
 	int argc = 13;
 
+	if (how->memory) {
+		argv[argc++] = "--memory-fd";
+		argv[argc++] = memory_fd;
+	}
+	argv[argc++] = "--domain";
+	argv[argc++] = how->same ? "same" : "new";
+	argv[argc++] = "--features";
+	argv[argc++] = how->features ? "3" : "0";
 	if (how->create)
 		argv[argc++] = "--create";
 #ifdef VTPM_SANITIZE
 	argv[argc++] = "--no-sandbox";
 #endif
 	snprintf(store_fd, sizeof(store_fd), "%d", dup(store));
+	snprintf(memory_fd, sizeof(memory_fd), "%d", dup(memory));
 	snprintf(control_fd, sizeof(control_fd), "%d", dup(control));
 	snprintf(conn_fd, sizeof(conn_fd), "%d", dup(conn));
 	snprintf(faults_fd, sizeof(faults_fd), "%d", dup(faults));
@@ -84,6 +93,7 @@ static void run_engine(const struct engine_how *how, int store, int control, int
 struct engine_run engine_start(const struct engine_how *how)
 {
 	int store = open(how->store, O_RDWR | O_CLOEXEC | (how->create ? O_CREAT : 0), 0600);
+	int memory = how->memory ? open(how->memory, O_RDWR | O_CLOEXEC | O_CREAT, 0600) : -1;
 	int faults = memfd_create("faults", MFD_CLOEXEC);
 	struct engine_run run;
 	int control[2], conn[2];
@@ -96,8 +106,10 @@ struct engine_run engine_start(const struct engine_how *how)
 	make_pair(conn, how->tcp);
 	run.pid = fork();
 	if (run.pid == 0)
-		run_engine(how, store, control[1], conn[1], faults);
+		run_engine(how, store, memory, control[1], conn[1], faults);
 	close(store);
+	if (memory >= 0)
+		close(memory);
 	close(faults);
 	close(control[1]);
 	close(conn[1]);
@@ -168,12 +180,17 @@ int engine_end(struct engine_run *run)
 	return ret;
 }
 
-int engine_shutdown(struct engine_run *run)
+int engine_finish(struct engine_run *run, enum control_end end)
 {
-	struct control_message msg = { .type = CONTROL_SHUTDOWN };
+	struct control_message msg = { .type = CONTROL_SHUTDOWN, .value = end };
 
 	need(!control_send(run->control, &msg, -1), "control");
 	return engine_end(run);
+}
+
+int engine_shutdown(struct engine_run *run)
+{
+	return engine_finish(run, CONTROL_POWER_OFF);
 }
 
 int engine_kill(struct engine_run *run)

@@ -30,6 +30,9 @@ struct engine_run {
  * @store: path of the store
  * @tpm: "2.0" or "1.2"
  * @uuid: the vTPM, NULL for ENGINE_UUID
+ * @memory: path of the state memory, NULL for none
+ * @same: started for the same domain
+ * @features: the policy offers VTPM_FEATURE_*
  * @create: make a new TPM
  * @tcp: make the connection a TCP one: it can report POLLPRI
  * @user: user to run as, 0 for no change
@@ -38,6 +41,9 @@ struct engine_how {
 	const char *store;
 	const char *tpm;
 	const char *uuid;
+	const char *memory;
+	bool same;
+	bool features;
 	bool create;
 	bool tcp;
 	uid_t user;
@@ -55,6 +61,8 @@ int engine_connect(struct engine_run *run, uint64_t id);
 int engine_end(struct engine_run *run);
 /* Tells it to end, and does that. */
 int engine_shutdown(struct engine_run *run);
+/* Tells it what becomes of the TPM, and waits for its end. */
+int engine_finish(struct engine_run *run, enum control_end end);
 /* Kills it, and does that. */
 int engine_kill(struct engine_run *run);
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* In the place of lib/vnvram_io.c, in the tests' engine. */
 #include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -25,6 +27,17 @@ __attribute__((constructor)) static void map_faults(void)
 	faults = map;
 }
 
+/* The answer of an earlier command may still be on its way out when a test sets @die_at. */
+void faulty_point(enum fault_point point)
+{
+	static bool armed;
+
+	if (point == FAULT_READ)
+		armed = faults->die_at;
+	if (armed && faults->die_at == (int)point)
+		raise(SIGKILL);
+}
+
 static ssize_t faulty_pwrite(int fd, const void *buf, size_t size, off_t offset)
 {
 	faults->pwrites++;
@@ -44,6 +57,7 @@ static int faulty_fdatasync(int fd)
 	errno = faults->sync_errno;
 	ret = errno ? -1 : fdatasync(fd);
 	faults->syncs++;
+	faulty_point(FAULT_STORED);
 	return ret;
 }
 

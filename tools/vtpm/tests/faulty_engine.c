@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The tests' engine dies where it is told to. Linked with --wrap for these functions. */
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "../engine/memory.h"
+#include "../engine/tpm.h"
+#include "faulty_io.h"
+
+size_t __real_tpm_execute(uint8_t locality, const uint8_t *command, size_t size,
+			  const uint8_t **response);
+size_t __wrap_tpm_execute(uint8_t locality, const uint8_t *command, size_t size,
+			  const uint8_t **response);
+void __real_memory_write(struct memory *memory, const uint8_t *record, size_t record_size,
+			 const uint8_t *state, size_t state_size);
+void __wrap_memory_write(struct memory *memory, const uint8_t *record, size_t record_size,
+			 const uint8_t *state, size_t state_size);
+ssize_t __real_write(int fd, const void *buf, size_t size);
+ssize_t __wrap_write(int fd, const void *buf, size_t size);
+
+/* Only what comes from a guest: the engine's own commands do not leave tpm.c. */
+size_t __wrap_tpm_execute(uint8_t locality, const uint8_t *command, size_t size,
+			  const uint8_t **response)
+{
+	size_t n;
+
+	faulty_point(FAULT_READ);
+	n = __real_tpm_execute(locality, command, size, response);
+	faulty_point(FAULT_EXECUTED);
+	return n;
+}
+
+void __wrap_memory_write(struct memory *memory, const uint8_t *record, size_t record_size,
+			 const uint8_t *state, size_t state_size)
+{
+	__real_memory_write(memory, record, record_size, state, state_size);
+	faulty_point(FAULT_KEPT);
+}
+
+ssize_t __wrap_write(int fd, const void *buf, size_t size)
+{
+	ssize_t n = __real_write(fd, buf, size);
+
+	if (fd > 2)
+		faulty_point(FAULT_ANSWERED);
+	return n;
+}
