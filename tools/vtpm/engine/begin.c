@@ -145,8 +145,8 @@ int session_begin(struct engine *engine, struct connection *connection,
 	return ret;
 }
 
-/* The guest whom a reset is for: one that is apart, else the one that runs. */
-static struct connection *to_adopt(struct engine *engine)
+/* A guest that is apart and has said where it comes from. */
+static struct connection *apart_guest(struct engine *engine)
 {
 	for (unsigned int i = 0; i < engine->connection_count; i++)
 		if (engine->connections[i].apart && engine->connections[i].presented)
@@ -154,49 +154,50 @@ static struct connection *to_adopt(struct engine *engine)
 	return NULL;
 }
 
-static void adopt(struct engine *engine, struct connection *connection)
+/*
+ * The guest whom a reset is for goes on with the session that it has: the one that is
+ * apart, else the one that runs. The steps go on: if the session keeps its name, what is
+ * still in the state memory must not look newer than this.
+ */
+static void adopt_guest(struct engine *engine, const struct record *before)
 {
+	struct connection *guest = apart_guest(engine);
 	struct record *record = &engine->session.record;
+	const uint8_t *session = before->session;
 
-	memcpy(record->session, connection->session, sizeof(record->session));
-	record->sequence = connection->sequence;
-	connection->apart = false;
+	record->steps = before->steps + 1;
+	record->sequence = before->sequence;
+	if (guest) {
+		session = guest->session;
+		record->sequence = guest->sequence;
+		guest->apart = false;
+	} else if (!other_with_extension(engine, NULL)) {
+		record->sequence = 0;
+		return;
+	}
+	memcpy(record->session, session, sizeof(record->session));
+	record->features = VTPM_FEATURE_EXACTLY_ONCE | VTPM_FEATURE_EXTRA_PAGES;
 }
 
-/*
- * The steps go on: if the session keeps its name, what is still in the state memory
- * must not look newer than this.
- */
 static int reset(struct engine *engine)
 {
-	struct connection *guest = to_adopt(engine), *runs = other_with_extension(engine, NULL);
-	struct record before = engine->session.record, *record = &engine->session.record;
-	bool marked = record->flags & RECORD_SUSPENDED;
+	struct record before = engine->session.record;
 	int ret;
 
 	log_info(&engine->log, "the TPM is reset");
 	ret = power_off_and_on(engine);
-	if (ret)
-		return ret;
-	if (tpm_startup())
+	if (!ret && tpm_startup())
 		log_error(&engine->log, "the TPM does not start up after a reset");
-	record->steps = before.steps + 1;
-	if (guest) {
-		adopt(engine, guest);
-	} else if (runs) {
-		memcpy(record->session, before.session, sizeof(record->session));
-		record->sequence = before.sequence;
+	if (!ret) {
+		adopt_guest(engine, &before);
+		ret = engine_save(engine, true);
 	}
-	explicit_bzero(&before, sizeof(before));
-	if (guest || runs)
-		record->features = VTPM_FEATURE_EXACTLY_ONCE | VTPM_FEATURE_EXTRA_PAGES;
-	ret = engine_save(engine, true);
-	if (ret)
-		return ret;
-	if (marked)
+	if (!ret && before.flags & RECORD_SUSPENDED)
 		session_send_mark(engine, false);
-	session_report(engine, true);
-	return 0;
+	explicit_bzero(&before, sizeof(before));
+	if (!ret)
+		session_report(engine, true);
+	return ret;
 }
 
 int session_control(struct engine *engine)

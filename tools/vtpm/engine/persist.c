@@ -78,10 +78,9 @@ int engine_persist(struct engine *engine)
 static int fill_entries(struct engine *engine, const uint8_t *state, size_t state_size,
 			const uint8_t *record, size_t record_size)
 {
-	if (!vnvram_write(engine->store, VOLATILE_ENTRY, state, state_size) &&
-	    !vnvram_write(engine->store, RECORD_ENTRY, record, record_size))
-		return 0;
-	return fail(engine, "the volatile state cannot be put into the store");
+	int ret = vnvram_write(engine->store, VOLATILE_ENTRY, state, state_size);
+
+	return ret ? ret : vnvram_write(engine->store, RECORD_ENTRY, record, record_size);
 }
 
 /*
@@ -96,9 +95,9 @@ int engine_save(struct engine *engine, bool fresh)
 
 	if (tpm_get_state(&state, &state_size))
 		return fail(engine, "libtpms does not give its volatile state");
-	ret = fill_entries(engine, state, state_size, record, size);
-	if (!ret)
-		ret = engine_persist(engine);
+	ret = fill_entries(engine, state, state_size, record, size) ?
+		fail(engine, "the volatile state cannot be put into the store") :
+		engine_persist(engine);
 	if (!ret) {
 		engine->session.saved_steps = engine->session.record.steps;
 		if (fresh)

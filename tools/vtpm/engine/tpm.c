@@ -358,6 +358,19 @@ static void go_back(uint8_t *state, size_t size)
 	tpm.setup.state = NULL;
 }
 
+/* Returns how many commands are audited, up to 2; 0, the TPM does not tell. */
+static uint32_t count_audited(void)
+{
+	static const uint8_t get_audited[] = {
+		0x80, 0x01, 0, 0, 0, 22, 0, 0, 0x01, 0x7a, 0, 0, 0, 4, 0, 0, 0x01, 0x1f,
+		0, 0, 0, 2,
+	};
+	const uint8_t *response;
+	size_t size = tpm_execute(0, get_audited, sizeof(get_audited), &response);
+
+	return size >= 19 && !get_be32(response + 6) ? get_be32(response + 15) : 0;
+}
+
 /*
  * The question may be audited itself, and then changes the state that it is about. The
  * guest does not get to see that: the TPM goes back to what it was before. One command
@@ -365,11 +378,7 @@ static void go_back(uint8_t *state, size_t size)
  */
 bool tpm_audits(void)
 {
-	static const uint8_t get_audited[] = {
-		0x80, 0x01, 0, 0, 0, 22, 0, 0, 0x01, 0x7a, 0, 0, 0, 4, 0, 0, 0x01, 0x1f,
-		0, 0, 0, 2,
-	};
-	const uint8_t *response;
+	uint32_t count;
 	uint8_t *state;
 	size_t size;
 
@@ -377,14 +386,11 @@ bool tpm_audits(void)
 		return tpm.audit == AUDIT_SOME;
 	if (tpm_get_state(&state, &size))
 		return true;
-	size_t n = tpm_execute(0, get_audited, sizeof(get_audited), &response);
-	if (n >= 19 && !get_be32(response + 6)) {
-		bool some = get_be32(response + 15) > 1;
-
-		if (some)
-			go_back(state, size);
-		tpm.audit = some ? AUDIT_SOME : AUDIT_NONE;
-	}
+	count = count_audited();
+	if (count > 1)
+		go_back(state, size);
+	if (count)
+		tpm.audit = count > 1 ? AUDIT_SOME : AUDIT_NONE;
 	tpm_free_state(state, size);
 	return tpm.audit != AUDIT_NONE;
 }
