@@ -427,7 +427,25 @@ static void test_reset(void **state)
 	engine_shutdown(&run);
 }
 
-/* Of a guest that is not apart: it keeps its session, and steps go on. */
+/* Killed between the commit of a reset and the state memory, which is of the same session. */
+static void test_reset_killed(void **state)
+{
+	struct frontend frontend;
+	struct engine_run run = begin_tpm2(&frontend);
+
+	(void)state;
+	assert_int_equal(frontend_do(&frontend, tpm2_pcr_extend(8)), 0);
+	next_session(&run);
+	copy_file(memory, elsewhere);
+	reset(&run);
+	engine_kill(&run);
+	run = next_engine(true, elsewhere);
+	assert_true(frontend_begin(&frontend, run.guest));
+	assert_true(extended(&frontend, 8, 0));
+	engine_shutdown(&run);
+}
+
+/* Of a guest that is not apart: it keeps its session. */
 static void test_reset_running(void **state)
 {
 	struct frontend frontend;
@@ -560,6 +578,7 @@ int main(void)
 		SESSION_TEST(test_store_newer),
 		SESSION_TEST(test_reset),
 		SESSION_TEST(test_reset_running),
+		SESSION_TEST(test_reset_killed),
 		SESSION_TEST(test_second_frontend),
 		SESSION_TEST(test_random_does_not_repeat),
 		SESSION_TEST(test_no_lockout),
