@@ -21,7 +21,11 @@ void engine_send(struct engine *engine, const struct control_message *msg)
 
 void engine_report(struct engine *engine, enum control_state state, const char *text)
 {
-	struct control_message msg = { .type = CONTROL_STATE, .value = state };
+	struct control_message msg = {
+		.type = CONTROL_STATE,
+		.value = state,
+		.id = state == CONTROL_READY ? engine->session.record.features : 0,
+	};
 
 	snprintf(msg.text, sizeof(msg.text), "%s", text);
 	engine_send(engine, &msg);

@@ -25,7 +25,8 @@
  * @CONTROL_RESET: to the engine: the administrator wants a power cycle. Answered with
  *	CONTROL_SESSION
  * @CONTROL_STATE: from the engine: @value is the &enum control_state that it is in
- *	now, @text says why, if there is anything to say
+ *	now, @text says why, if there is anything to say. With CONTROL_READY @id is the features
+ *	of the session (VTPM_FEATURE_*), which its frontends are to be accepted with
  * @CONTROL_CLOSED: from the engine: connection @id has ended and its descriptor is
  *	closed, @text says why
  * @CONTROL_COUNTERS: from the engine: @counters is filled in
@@ -33,7 +34,8 @@
  *	suspended; 0, a command came and the mark has been taken away
  * @CONTROL_SESSION: from the engine: @value is the &enum control_session that the vTPM
  *	is in now, @id the last executed sequence, @text says why if
- *	there is anything to say. Sent when it changes, and with CONTROL_COUNTERS
+ *	there is anything to say. Sent before the first CONTROL_READY, when it changes, and
+ *	after CONTROL_COUNTERS
  */
 enum control_type {
 	CONTROL_ADD = 1,
