@@ -94,7 +94,8 @@ static int parse_localities(const char *value, void *target)
 	{ section, "create", parse_yes_no, &(policy)->create, "yes or no" },		\
 	{ section, "tpm-version", parse_tpm_version, &(policy)->tpm12, "2.0 or 1.2" },	\
 	{ section, "localities", parse_localities, &(policy)->localities,		\
-	  "a list of numbers and ranges from 0 to 4, as in 0,2-4" }
+	  "a list of numbers and ranges from 0 to 4, as in 0,2-4" },			\
+	{ section, "exactly-once", parse_yes_no, &(policy)->exactly_once, "yes or no" }
 
 static void set_defaults(struct config *config, const char *file)
 {

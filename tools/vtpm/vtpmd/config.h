@@ -29,12 +29,14 @@ enum engine_kind {
  * @create: a TPM may be made where none was ever made
  * @tpm12: a TPM 1.2 instead of 2.0
  * @localities: bit n allows locality n
+ * @exactly_once: the guest is offered the exactly-once extension (vtpm-engine only)
  * @engine: what runs it
  */
 struct policy {
 	bool create;
 	bool tpm12;
 	uint32_t localities;
+	bool exactly_once;
 	enum engine_kind engine;
 };
 
@@ -43,7 +45,7 @@ struct policy {
  * @file: where it was read from
  * @policy_dir: where the files of single vTPMs are
  * @state_dir: where the TPMs' states are
- * @run_dir: where the control socket is
+ * @run_dir: where the control socket is, and what has to outlive vtpmd but not the host
  * @device: the kernel's side
  * @engine: path of vtpm-engine
  * @user: name of the user that engines run as

@@ -18,6 +18,8 @@
 #include <xen/vtpm.h>
 
 #include "config.h"
+#include "control.h"
+#include "domain.h"
 #include "error.h"
 #include "log.h"
 #include "uuid.h"
@@ -70,6 +72,31 @@ enum vtpm_state {
 };
 
 /**
+ * struct owner - the domain that a vTPM belongs to
+ * @known: there is one. Others wait until all its frontends have gone
+ * @domid: its number
+ * @token: what it is known by, see Documentation/exactly-once.md
+ * @settled: an engine has said that this domain and the TPM belong together (or
+ *	that it has power-cycled the TPM for it): the next engine goes on with it
+ * @marked: the token is in the xenstore
+ * @suspended: it was suspended when last seen
+ * @suspend_asked: the engine was told to mark the state as suspended
+ * @soft_reset: it shut down for a soft reset, since when its token may be missing
+ * @ending: it has gone or lost the vTPM, and the engine has to be ended for that
+ */
+struct owner {
+	bool known;
+	uint32_t domid;
+	char token[DOMAIN_TOKEN_SIZE];
+	bool settled;
+	bool marked;
+	bool suspended;
+	bool suspend_asked;
+	bool soft_reset;
+	bool ending;
+};
+
+/**
  * struct vtpm - one vTPM
  * @next: in the daemon's list
  * @daemon: the daemon
@@ -79,9 +106,16 @@ enum vtpm_state {
  * @state: what it does
  * @reason: why it does not run, or what is wrong; "" if nothing is
  * @frontends: those that exist, accepted or not
- * @has_owner: a domain owns it
- * @owner: that domain. Others wait until all its frontends have gone; then
- *	the TPM is power-cycled for the next one
+ * @owner: the domain that it belongs to
+ * @features: VTPM_FEATURE_* that its frontends may use: the session's
+ * @end: how the engine was told, or has to be told, to end
+ * @session_known: the engine has said how things stand; the next four are valid
+ * @session: how vTPM and guest stand
+ * @session_reason: why, or ""
+ * @sequence: last executed command of the session, when the engine last said so
+ * @counters: work of the engine, likewise
+ * @marked: the store's state is marked as suspended
+ * @counted: the counters have come, and how the session stands follows
  * @pid: the engine, 0 if there is none
  * @control_fd: socket to a native engine, or -1
  * @control_event: watches it
@@ -101,8 +135,16 @@ struct vtpm {
 	enum vtpm_state state;
 	struct error reason;
 	struct frontend *frontends;
-	bool has_owner;
-	uint32_t owner;
+	struct owner owner;
+	uint32_t features;
+	enum control_end end;
+	bool session_known;
+	enum control_session session;
+	struct error session_reason;
+	uint64_t sequence;
+	struct control_counters counters;
+	bool marked;
+	bool counted;
 	pid_t pid;
 	int control_fd;
 	struct event *control_event;
@@ -120,20 +162,24 @@ struct vtpm {
  * @log: where to complain
  * @base: the event loop
  * @backend: the kernel's side
+ * @domains: the hypervisor's and the xenstore's
  * @vtpms: all vTPMs that a domain has or had lately
  * @server: the control socket
  * @stopping: engines are being ended, vtpmd follows
  * @events: events of the daemon itself
+ * @domain_event: a domain shut down or went; NULL if nobody tells
  */
 struct daemon {
 	struct config config;
 	struct log log;
 	struct event_base *base;
 	int backend;
+	struct domains *domains;
 	struct vtpm *vtpms;
 	struct server *server;
 	bool stopping;
 	struct event *events[8];
+	struct event *domain_event;
 };
 
 /* frontend.c */
@@ -196,9 +242,16 @@ void vtpm_advance(struct vtpm *vtpm);
 /**
  * vtpm_stop - end the engine: cleanly, or by force if that takes too long
  * @vtpm: the vTPM
+ * @end: what becomes of the TPM
  * @why: for the log
  */
-void vtpm_stop(struct vtpm *vtpm, const char *why);
+void vtpm_stop(struct vtpm *vtpm, enum control_end end, const char *why);
+
+/**
+ * vtpm_serves - is the TPM up?
+ * @vtpm: the vTPM
+ */
+bool vtpm_serves(const struct vtpm *vtpm);
 
 /**
  * vtpm_exited - the engine has ended
@@ -214,7 +267,7 @@ void vtpm_exited(struct vtpm *vtpm, int status);
 void vtpm_is_up(struct vtpm *vtpm);
 
 /**
- * vtpm_check_owners - end the engines of domains that no longer exist, and forget their vTPMs
+ * vtpm_check_owners - look at all owners, and forget the vTPMs that have none
  * @fd: unused
  * @what: unused
  * @arg: &struct daemon
@@ -226,6 +279,86 @@ void vtpm_check_owners(evutil_socket_t fd, short what, void *arg);
  * @state: the state
  */
 const char *vtpm_state_name(enum vtpm_state state);
+
+/* owner.c */
+
+/**
+ * owner_has_frontend - has the owner one?
+ * @vtpm: a vTPM with an owner
+ */
+bool owner_has_frontend(const struct vtpm *vtpm);
+
+/**
+ * owner_next - who gets the vTPM when it is free?
+ * @vtpm: the vTPM
+ * @domid: the result
+ *
+ * Return: whether there is a domain that has a frontend and is not about to go.
+ */
+bool owner_next(const struct vtpm *vtpm, uint32_t *domid);
+
+/**
+ * owner_take - a vTPM gets an owner, whose session is not settled
+ * @vtpm: a vTPM without one
+ * @domid: the domain
+ */
+void owner_take(struct vtpm *vtpm, uint32_t domid);
+
+/**
+ * owner_settle - the engine says that TPM and owner belong together
+ * @vtpm: the vTPM
+ *
+ * From now on this survives the end of vtpmd.
+ */
+void owner_settle(struct vtpm *vtpm);
+
+/**
+ * owner_end - the owner has gone, or another domain gets the vTPM
+ * @vtpm: a vTPM with an owner
+ * @why: for the log
+ *
+ * Has come to its end when owner_forget() is called.
+ */
+void owner_end(struct vtpm *vtpm, const char *why);
+
+/**
+ * owner_forget - the end of an owner: files and memory of it go
+ * @vtpm: the vTPM, without an engine
+ */
+void owner_forget(struct vtpm *vtpm);
+
+/**
+ * owner_ask_suspend - tell the engine that the owner is suspended, if it is
+ * @vtpm: the vTPM
+ */
+void owner_ask_suspend(struct vtpm *vtpm);
+
+/**
+ * owner_look - look at the owner, and do what follows from that
+ * @vtpm: the vTPM
+ */
+void owner_look(struct vtpm *vtpm);
+
+/**
+ * owner_mark_changed - the engine has set the mark, or taken it away
+ * @vtpm: the vTPM
+ * @marked: which
+ */
+void owner_mark_changed(struct vtpm *vtpm, bool marked);
+
+/**
+ * owner_appeared - a frontend of the owner has appeared
+ * @vtpm: the vTPM
+ *
+ * Ends the owner if it is another domain with the same number.
+ */
+void owner_appeared(struct vtpm *vtpm);
+
+/**
+ * owners_adopt - take over what an earlier vtpmd has left
+ * @daemon: the daemon, without vTPMs
+ */
+void owners_adopt(struct daemon *daemon);
 
 /* process.c */
 
@@ -241,9 +374,18 @@ int process_start(struct vtpm *vtpm, struct error *err);
 
 /**
  * process_ask_to_end - tell the engine to end
- * @vtpm: the vTPM
+ * @vtpm: the vTPM; its @end says how
  */
 void process_ask_to_end(struct vtpm *vtpm);
+
+/**
+ * process_ask - send the engine a message that needs no more than its type
+ * @vtpm: the vTPM
+ * @type: the message
+ *
+ * Return: 0; a negative errno of control_send(), and it is not told.
+ */
+int process_ask(struct vtpm *vtpm, enum control_type type);
 
 /**
  * process_add_frontend - hand a frontend to a native engine
@@ -269,6 +411,21 @@ void process_drain(struct vtpm *vtpm);
  * Return: the server, or NULL.
  */
 struct server *server_new(struct daemon *daemon, struct error *err);
+
+/**
+ * server_session_said - an engine has said how it stands: answers who asked for that
+ * @server: the server
+ * @vtpm: the vTPM
+ * @with_counters: the engine was asked for the counters; if not, the session has changed
+ */
+void server_session_said(struct server *server, const struct vtpm *vtpm, bool with_counters);
+
+/**
+ * server_engine_ended - an engine has ended: answers who waited for it
+ * @server: the server
+ * @vtpm: the vTPM
+ */
+void server_engine_ended(struct server *server, const struct vtpm *vtpm);
 
 /**
  * server_free - close the control socket

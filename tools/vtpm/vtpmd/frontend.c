@@ -16,9 +16,9 @@ struct frontend *frontend_of_owner(const struct vtpm *vtpm)
 {
 	struct frontend *frontend = vtpm->frontends;
 
-	while (frontend && (frontend->domid != vtpm->owner || frontend->given_up))
+	while (frontend && (frontend->domid != vtpm->owner.domid || frontend->given_up))
 		frontend = frontend->next;
-	return vtpm->has_owner ? frontend : NULL;
+	return vtpm->owner.known ? frontend : NULL;
 }
 
 static void give_up(struct vtpm *vtpm, struct frontend *frontend, int code)
@@ -42,6 +42,7 @@ int frontend_accept(struct vtpm *vtpm, struct frontend *frontend)
 	struct vtpm_accept accept = {
 		.id = frontend->id,
 		.mode = vtpm->policy.engine == ENGINE_SWTPM ? VTPM_MODE_RAW : VTPM_MODE_NATIVE,
+		.features = vtpm->features,
 		.localities = vtpm->policy.localities,
 	};
 	int fd = backend_accept(vtpm->daemon->backend, &accept);
@@ -66,7 +67,7 @@ void frontends_accept(struct vtpm *vtpm)
 	int fd;
 
 	for (frontend = vtpm->frontends; frontend; frontend = frontend->next) {
-		if (frontend->domid != vtpm->owner || frontend->accepted || frontend->given_up)
+		if (frontend->domid != vtpm->owner.domid || frontend->accepted || frontend->given_up)
 			continue;
 		fd = frontend_accept(vtpm, frontend);
 		if (fd < 0)
@@ -104,6 +105,8 @@ static void handle_added(struct daemon *daemon, const struct vtpm_event *event)
 	/* Somebody may have mended what was wrong. */
 	if (vtpm->state == VTPM_REFUSED || vtpm->state == VTPM_FAILED)
 		vtpm->state = VTPM_OFF;
+	if (vtpm->owner.known && event->domid == vtpm->owner.domid)
+		owner_appeared(vtpm);
 }
 
 static struct vtpm *find_frontend(struct daemon *daemon, uint64_t id, struct frontend ***place)
@@ -138,8 +141,9 @@ static void handle_ready(struct daemon *daemon, const struct vtpm_event *event)
 
 	if (vtpm)
 		log_info(&daemon->log, "vTPM %s: connection %" PRIu64 " of domain %u is connected, "
-			 "%u bytes", vtpm->uuid_text, (*place)->id, (*place)->domid,
-			 event->capacity);
+			 "%u bytes%s", vtpm->uuid_text, (*place)->id, (*place)->domid,
+			 event->capacity,
+			 event->features & VTPM_FEATURE_EXACTLY_ONCE ? ", exactly once" : "");
 }
 
 static void handle(struct daemon *daemon, const struct vtpm_event *event)
@@ -162,16 +166,15 @@ static void handle(struct daemon *daemon, const struct vtpm_event *event)
 
 /*
  * All events first, then what follows from them: a connection that goes and comes back
- * at once must not look like one that went.
+ * at once must not look like one that went. The owners are looked at because a domain that
+ * goes loses its frontends first, while its word still can be had.
  */
 void frontends_read(evutil_socket_t fd, short what, void *arg)
 {
 	struct daemon *daemon = arg;
 	struct vtpm_event event;
-	struct vtpm *vtpm;
 	int ret;
 
-	(void)what;
 	while ((ret = backend_read_event(fd, &event)) == 1)
 		handle(daemon, &event);
 	if (ret < 0) {
@@ -180,6 +183,5 @@ void frontends_read(evutil_socket_t fd, short what, void *arg)
 		event_base_loopbreak(daemon->base);
 		return;
 	}
-	for (vtpm = daemon->vtpms; vtpm; vtpm = vtpm->next)
-		vtpm_advance(vtpm);
+	vtpm_check_owners(fd, what, daemon);
 }

@@ -53,6 +53,17 @@ static json_t *describe_frontend(const struct daemon *daemon, const struct front
 	return object;
 }
 
+/* The TPM runs, but not for this guest: that is what has to be seen first. */
+static void add_state(json_t *object, const struct vtpm *vtpm)
+{
+	bool apart = vtpm->state == VTPM_RUNNING && vtpm->session_known &&
+		     vtpm->session == CONTROL_SESSION_APART;
+
+	json_object_set_new(object, "state", json_string(apart ? "apart" :
+							 vtpm_state_name(vtpm->state)));
+	add_reason(object, apart ? &vtpm->session_reason : &vtpm->reason);
+}
+
 static json_t *describe_vtpm(const struct vtpm *vtpm)
 {
 	const struct frontend *frontend;
@@ -63,15 +74,69 @@ static json_t *describe_vtpm(const struct vtpm *vtpm)
 	json_object_set_new(object, "tpm", json_string(vtpm->policy.tpm12 ? "1.2" : "2.0"));
 	json_object_set_new(object, "engine", json_string(
 		vtpm->policy.engine == ENGINE_SWTPM ? "swtpm" : "vtpm-engine"));
-	json_object_set_new(object, "state", json_string(vtpm_state_name(vtpm->state)));
-	add_reason(object, &vtpm->reason);
+	add_state(object, vtpm);
 	if (vtpm->pid)
 		json_object_set_new(object, "pid", json_integer(vtpm->pid));
-	if (vtpm->has_owner)
-		json_object_set_new(object, "domid", json_integer(vtpm->owner));
+	if (vtpm->owner.known)
+		json_object_set_new(object, "domid", json_integer(vtpm->owner.domid));
 	for (frontend = vtpm->frontends; frontend; frontend = frontend->next)
 		json_array_append_new(connections, describe_frontend(vtpm->daemon, frontend));
 	json_object_set_new(object, "connections", connections);
+	return object;
+}
+
+static json_t *describe_features(uint32_t features)
+{
+	json_t *names = json_array();
+
+	if (features & VTPM_FEATURE_EXACTLY_ONCE)
+		json_array_append_new(names, json_string("exactly-once"));
+	if (features & VTPM_FEATURE_EXTRA_PAGES)
+		json_array_append_new(names, json_string("extra-pages"));
+	return names;
+}
+
+static json_t *describe_policy(const struct policy *policy)
+{
+	json_t *localities = json_array();
+
+	for (int i = 0; i < 5; i++)
+		if (policy->localities & 1U << i)
+			json_array_append_new(localities, json_integer(i));
+	return json_pack("{s:b, s:o, s:b}", "create", policy->create, "localities", localities,
+			 "exactly-once", policy->exactly_once);
+}
+
+static void add_session(json_t *object, const struct vtpm *vtpm)
+{
+	static const char *const names[] = {
+		[CONTROL_SESSION_RUNNING] = "running",
+		[CONTROL_SESSION_AWAITED] = "awaited",
+		[CONTROL_SESSION_APART] = "apart",
+	};
+	bool sane = vtpm->session <= CONTROL_SESSION_APART;
+
+	json_object_set_new(object, "session",
+			    json_string(sane ? names[vtpm->session] : "unknown"));
+	if (*vtpm->session_reason.text)
+		json_object_set_new(object, "session-reason",
+				    json_string(vtpm->session_reason.text));
+	json_object_set_new(object, "features", describe_features(vtpm->features));
+	json_object_set_new(object, "sequence", json_integer(vtpm->sequence));
+	json_object_set_new(object, "generation", json_integer(vtpm->counters.generation));
+	json_object_set_new(object, "commits", json_integer(vtpm->counters.commits));
+	json_object_set_new(object, "commands", json_integer(vtpm->counters.commands));
+}
+
+json_t *list_show(const struct vtpm *vtpm)
+{
+	json_t *object = describe_vtpm(vtpm);
+
+	json_object_set_new(object, "policy", describe_policy(&vtpm->policy));
+	json_object_set_new(object, "domain-suspended", json_boolean(vtpm->owner.suspended));
+	json_object_set_new(object, "marked-suspended", json_boolean(vtpm->marked));
+	if (vtpm->session_known)
+		add_session(object, vtpm);
 	return object;
 }
 

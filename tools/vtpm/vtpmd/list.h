@@ -14,4 +14,12 @@
  */
 json_t *list_vtpms(const struct daemon *daemon);
 
+/**
+ * list_show - describe one vTPM, with all that is known about it
+ * @vtpm: the vTPM
+ *
+ * Return: a new reference; NULL without memory.
+ */
+json_t *list_show(const struct vtpm *vtpm);
+
 #endif

@@ -14,6 +14,7 @@
 
 #include "backend.h"
 #include "daemon.h"
+#include "rundir.h"
 #include "statedir.h"
 #include "version.h"
 
@@ -115,8 +116,30 @@ static void told_to_end(evutil_socket_t fd, short what, void *arg)
 	log_info(&daemon->log, "ending");
 	daemon->stopping = true;
 	for (vtpm = daemon->vtpms; vtpm; vtpm = vtpm->next)
-		vtpm_stop(vtpm, "vtpmd ends");
+		vtpm_stop(vtpm, vtpm->owner.ending ? vtpm->end : CONTROL_KEEP, "vtpmd ends");
 	end_if_idle(daemon);
+}
+
+static void domains_changed(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *daemon = arg;
+
+	domains_drain(daemon->domains);
+	vtpm_check_owners(fd, what, daemon);
+}
+
+/* Without it they are looked at every now and then. */
+static int watch_domains(struct daemon *daemon, struct error *err)
+{
+	int fd = domains_fd(daemon->domains);
+
+	if (fd < 0)
+		return 0;
+	daemon->domain_event = event_new(daemon->base, fd, EV_READ | EV_PERSIST,
+					 domains_changed, daemon);
+	if (!daemon->domain_event || event_add(daemon->domain_event, NULL))
+		return error_set(err, ENOMEM, "cannot set up the event loop");
+	return 0;
 }
 
 static int add_events(struct daemon *daemon, struct error *err)
@@ -136,23 +159,29 @@ static int add_events(struct daemon *daemon, struct error *err)
 	for (unsigned int i = 0; i < count; i++)
 		if (!events[i] || event_add(events[i], i == count - 1 ? &period : NULL))
 			return error_set(err, ENOMEM, "cannot set up the event loop");
-	return 0;
+	return watch_domains(daemon, err);
 }
 
 static int set_up(struct daemon *daemon, struct error *err)
 {
 	int ret = statedir_prepare(&daemon->config, err);
 
+	if (!ret)
+		ret = rundir_prepare(&daemon->config, err);
 	if (ret)
 		return ret;
 	daemon->backend = backend_open(daemon->config.device, err);
 	if (daemon->backend < 0)
 		return daemon->backend;
 	daemon->base = event_base_new();
-	if (!daemon->base)
+	daemon->domains = domains_open(&daemon->log);
+	if (!daemon->base || !daemon->domains)
 		return error_set(err, ENOMEM, "cannot set up the event loop");
 	daemon->server = server_new(daemon, err);
-	return daemon->server ? add_events(daemon, err) : -EIO;
+	if (!daemon->server)
+		return -EIO;
+	owners_adopt(daemon);
+	return add_events(daemon, err);
 }
 
 static void tear_down(struct daemon *daemon)
@@ -162,6 +191,9 @@ static void tear_down(struct daemon *daemon)
 	for (unsigned int i = 0; i < sizeof(daemon->events) / sizeof(daemon->events[0]); i++)
 		if (daemon->events[i])
 			event_free(daemon->events[i]);
+	if (daemon->domain_event)
+		event_free(daemon->domain_event);
+	domains_close(daemon->domains);
 	if (daemon->base)
 		event_base_free(daemon->base);
 	if (daemon->backend >= 0)

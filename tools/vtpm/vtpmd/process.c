@@ -13,13 +13,15 @@
 
 #include "control.h"
 #include "daemon.h"
+#include "rundir.h"
 #include "statedir.h"
 
 /* Descriptors that an engine finds, besides 0 to 2. */
 #define CONTROL_FD	3
 #define STORE_FD	4
+#define MEMORY_FD	5
 #define CONN_FD		3	/* swtpm */
-#define MAX_PASSED	2
+#define MAX_PASSED	3
 
 /**
  * struct child - what a new process is made of
@@ -118,8 +120,11 @@ static void forget_control(struct vtpm *vtpm)
 	vtpm->control_fd = -1;
 }
 
-/* A new TPM gets into its place before any guest can use it. */
-static void engine_is_ready(struct vtpm *vtpm)
+/*
+ * A new TPM gets into its place before any guest can use it. An engine that has only got its
+ * store back while it was starting has not said how the session stands.
+ */
+static void engine_is_ready(struct vtpm *vtpm, uint32_t features)
 {
 	struct error err;
 
@@ -127,8 +132,9 @@ static void engine_is_ready(struct vtpm *vtpm)
 		vtpm->state = VTPM_RUNNING;
 		vtpm->reason.text[0] = '\0';
 	}
-	if (vtpm->state != VTPM_STARTING)
+	if (vtpm->state != VTPM_STARTING || !vtpm->session_known)
 		return;
+	vtpm->features = features;
 	if (vtpm->creating && statedir_created(&vtpm->daemon->config, &vtpm->uuid, &err)) {
 		vtpm->reason = err;
 		log_error(&vtpm->daemon->log, "vTPM %s: %s", vtpm->uuid_text, err.text);
@@ -145,7 +151,7 @@ static void engine_is_ready(struct vtpm *vtpm)
 static void handle_state(struct vtpm *vtpm, const struct control_message *msg)
 {
 	if (msg->value == CONTROL_READY) {
-		engine_is_ready(vtpm);
+		engine_is_ready(vtpm, msg->id);
 		return;
 	}
 	snprintf(vtpm->reason.text, sizeof(vtpm->reason.text), "%.*s",
@@ -169,6 +175,47 @@ static void handle_closed(struct vtpm *vtpm, const struct control_message *msg)
 		 (int)sizeof(frontend->reason.text) - 1, msg->text);
 }
 
+/* What is settled cannot become open again while this engine runs. */
+static void handle_session(struct vtpm *vtpm, const struct control_message *msg)
+{
+	bool with_counters = vtpm->counted;
+
+	vtpm->counted = false;
+	vtpm->session_known = true;
+	vtpm->session = msg->value;
+	vtpm->sequence = msg->id;
+	snprintf(vtpm->session_reason.text, sizeof(vtpm->session_reason.text), "%.*s",
+		 (int)sizeof(vtpm->session_reason.text) - 1, msg->text);
+	if (vtpm->session == CONTROL_SESSION_RUNNING)
+		owner_settle(vtpm);
+	/* Nothing but a mark in the store makes an engine wait for a guest. */
+	if (vtpm->session == CONTROL_SESSION_AWAITED)
+		vtpm->marked = true;
+	server_session_said(vtpm->daemon->server, vtpm, with_counters);
+}
+
+static void handle_message(struct vtpm *vtpm, const struct control_message *msg)
+{
+	switch (msg->type) {
+	case CONTROL_STATE:
+		handle_state(vtpm, msg);
+		break;
+	case CONTROL_CLOSED:
+		handle_closed(vtpm, msg);
+		break;
+	case CONTROL_COUNTERS:
+		vtpm->counters = msg->counters;
+		vtpm->counted = true;
+		break;
+	case CONTROL_MARK:
+		owner_mark_changed(vtpm, msg->value);
+		break;
+	case CONTROL_SESSION:
+		handle_session(vtpm, msg);
+		break;
+	}
+}
+
 static int receive_all(struct vtpm *vtpm)
 {
 	struct control_message msg;
@@ -178,10 +225,7 @@ static int receive_all(struct vtpm *vtpm)
 	       (ret = control_receive(vtpm->control_fd, &msg, &fd)) == 1) {
 		if (fd >= 0)
 			close(fd);
-		if (msg.type == CONTROL_STATE)
-			handle_state(vtpm, &msg);
-		else if (msg.type == CONTROL_CLOSED)
-			handle_closed(vtpm, &msg);
+		handle_message(vtpm, &msg);
 	}
 	return vtpm->control_fd < 0 ? 0 : ret;
 }
@@ -212,28 +256,53 @@ static int watch_control(struct vtpm *vtpm, int fd)
 	return vtpm->control_event ? event_add(vtpm->control_event, NULL) : -1;
 }
 
-static int spawn_native(struct vtpm *vtpm, const struct state *state, int control,
+static uint32_t policy_features(const struct policy *policy)
+{
+	return policy->exactly_once ? VTPM_FEATURE_EXACTLY_ONCE | VTPM_FEATURE_EXTRA_PAGES : 0;
+}
+
+static int spawn_native(struct vtpm *vtpm, const struct state *state, int memory, int control,
 			struct error *err)
 {
 	const struct config *config = &vtpm->daemon->config;
-	char control_fd[16], store_fd[16];
+	char control_fd[16], store_fd[16], memory_fd[16], features[16];
 	char *argv[] = {
 		"vtpm-engine", "--control-fd", control_fd, "--store-fd", store_fd,
-		"--store-name", (char *)state->name,
+		"--store-name", (char *)state->name, "--memory-fd", memory_fd,
 		"--uuid", vtpm->uuid_text, "--tpm", vtpm->policy.tpm12 ? "1.2" : "2.0",
+		"--domain", vtpm->owner.settled ? "same" : "new", "--features", features,
 		state->create ? "--create" : NULL, NULL,
 	};
 	struct child child = {
 		.program = config->engine,
 		.argv = argv,
 		.dir = "/",
-		.fds = { control, state->fd },
-		.fd_count = 2,
+		.fds = { control, state->fd, memory },
+		.fd_count = 3,
 	};
 
 	snprintf(control_fd, sizeof(control_fd), "%d", CONTROL_FD);
 	snprintf(store_fd, sizeof(store_fd), "%d", STORE_FD);
+	snprintf(memory_fd, sizeof(memory_fd), "%d", MEMORY_FD);
+	snprintf(features, sizeof(features), "%u", policy_features(&vtpm->policy));
 	return spawn(vtpm, &child, err);
+}
+
+static int connect_and_spawn(struct vtpm *vtpm, const struct state *state, int memory,
+			     struct error *err)
+{
+	int pair[2], ret;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return error_set(err, ECHILD, "cannot make a socket: %s", strerror(errno));
+	if (watch_control(vtpm, pair[0]))
+		ret = error_set(err, ECHILD, "out of memory");
+	else
+		ret = spawn_native(vtpm, state, memory, pair[1], err);
+	if (ret)
+		forget_control(vtpm);
+	close(pair[1]);
+	return ret;
 }
 
 /*
@@ -242,28 +311,18 @@ static int spawn_native(struct vtpm *vtpm, const struct state *state, int contro
  */
 static int start_native(struct vtpm *vtpm, struct error *err)
 {
+	const struct config *config = &vtpm->daemon->config;
 	struct state state;
-	int pair[2], ret;
+	int memory, ret;
 
-	ret = statedir_open(&vtpm->daemon->config, &vtpm->uuid, &vtpm->policy, &state, err);
+	ret = statedir_open(config, &vtpm->uuid, &vtpm->policy, &state, err);
 	if (ret)
 		return ret;
-	ret = -ECHILD;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
-		error_set(err, errno, "cannot make a socket: %s", strerror(errno));
-		goto out_state;
-	}
-	if (watch_control(vtpm, pair[0])) {
-		error_set(err, ENOMEM, "out of memory");
-		forget_control(vtpm);
-	} else {
-		ret = spawn_native(vtpm, &state, pair[1], err);
-		if (ret)
-			forget_control(vtpm);
-	}
+	memory = rundir_open_memory(config, vtpm->uuid_text, !vtpm->owner.settled, err);
+	ret = memory < 0 ? -ECHILD : connect_and_spawn(vtpm, &state, memory, err);
 	vtpm->creating = !ret && state.create;
-	close(pair[1]);
-out_state:
+	if (memory >= 0)
+		close(memory);
 	close(state.fd);
 	return ret;
 }
@@ -295,6 +354,7 @@ static int start_swtpm(struct vtpm *vtpm, struct error *err)
 	struct state state;
 	int conn, ret;
 
+	vtpm->features = 0;
 	ret = statedir_open(&vtpm->daemon->config, &vtpm->uuid, &vtpm->policy, &state, err);
 	if (ret)
 		return ret;
@@ -316,10 +376,21 @@ int process_start(struct vtpm *vtpm, struct error *err)
 
 void process_ask_to_end(struct vtpm *vtpm)
 {
-	struct control_message msg = { .type = CONTROL_SHUTDOWN };
+	struct control_message msg = { .type = CONTROL_SHUTDOWN, .value = vtpm->end };
 
 	if (vtpm->control_fd < 0 || control_send(vtpm->control_fd, &msg, -1))
 		kill(vtpm->pid, SIGTERM);
+}
+
+int process_ask(struct vtpm *vtpm, enum control_type type)
+{
+	struct control_message msg = { .type = type };
+	int ret = vtpm->control_fd < 0 ? -EPIPE : control_send(vtpm->control_fd, &msg, -1);
+
+	if (ret)
+		log_warning(&vtpm->daemon->log, "vTPM %s: the engine does not listen: %s",
+			    vtpm->uuid_text, strerror(-ret));
+	return ret;
 }
 
 void process_add_frontend(struct vtpm *vtpm, struct frontend *frontend, int fd)

@@ -2,7 +2,9 @@
 /*
  * The control socket: one JSON object a line in, one a line out.
  *
- * Request: {"command": NAME}. Response: what the command gives, or {"error": TEXT}.
+ * Request: {"command": NAME}, with "uuid" where it is about one vTPM. Response: what the
+ * command gives, or {"error": TEXT}. Some answers need the engine's; who asked for one is not read
+ * from until it is there, or its time is over.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -22,12 +24,21 @@
 #define LINE_MAX_SIZE	4096
 #define CLIENTS_MAX	16
 #define CLIENT_SECONDS	10
+#define SHOW_SECONDS	2	/* then the last known numbers have to do */
+#define RESET_SECONDS	8
 
 struct client {
 	struct client *next;
 	struct server *server;
 	struct bufferevent *buffers;
 	bool ending;		/* close it when all is written */
+	enum {
+		WAITS_FOR_NOTHING,
+		WAITS_FOR_COUNTERS,
+		WAITS_FOR_RESET,
+	} waits;
+	struct uuid uuid;	/* of the vTPM whose engine it waits for */
+	struct event *limit;
 };
 
 struct server {
@@ -46,6 +57,7 @@ static void client_free(struct client *client)
 		place = &(*place)->next;
 	*place = client->next;
 	client->server->client_count--;
+	event_free(client->limit);
 	bufferevent_free(client->buffers);
 	free(client);
 }
@@ -53,22 +65,6 @@ static void client_free(struct client *client)
 static json_t *make_error(const char *text)
 {
 	return json_pack("{s:s}", "error", text);
-}
-
-static json_t *answer(const struct daemon *daemon, const char *line)
-{
-	json_t *request = json_loads(line, 0, NULL);
-	const char *command = json_string_value(json_object_get(request, "command"));
-	json_t *response;
-
-	if (!command)
-		response = make_error("a request is an object with a member 'command'");
-	else if (!strcmp(command, "list"))
-		response = json_pack("{s:o}", "vtpms", list_vtpms(daemon));
-	else
-		response = make_error("this vtpmd does not know that command");
-	json_decref(request);
-	return response;
 }
 
 static void respond(struct client *client, json_t *response)
@@ -81,21 +77,156 @@ static void respond(struct client *client, json_t *response)
 	json_decref(response);
 }
 
-static void client_readable(struct bufferevent *buffers, void *arg)
+static struct vtpm *find(const struct daemon *daemon, const struct uuid *uuid)
 {
-	struct client *client = arg;
-	struct evbuffer *input = bufferevent_get_input(buffers);
+	struct vtpm *vtpm = daemon->vtpms;
+
+	while (vtpm && !uuid_equal(&vtpm->uuid, uuid))
+		vtpm = vtpm->next;
+	return vtpm;
+}
+
+static void wait_for(struct client *client, int what, const struct vtpm *vtpm, int seconds)
+{
+	const struct timeval limit = { seconds, 0 };
+
+	client->waits = what;
+	client->uuid = vtpm->uuid;
+	evtimer_add(client->limit, &limit);
+}
+
+static json_t *show(struct client *client, struct vtpm *vtpm)
+{
+	if (!vtpm_serves(vtpm) || vtpm->policy.engine != ENGINE_NATIVE ||
+	    process_ask(vtpm, CONTROL_STATUS))
+		return list_show(vtpm);
+	wait_for(client, WAITS_FOR_COUNTERS, vtpm, SHOW_SECONDS);
+	return NULL;
+}
+
+static json_t *reset(struct client *client, struct vtpm *vtpm)
+{
+	if (vtpm->policy.engine != ENGINE_NATIVE)
+		return make_error("swtpm runs this vTPM, and has no reset: restart its guest");
+	if (!vtpm_serves(vtpm))
+		return make_error("the vTPM does not run: nothing to reset; it is "
+				  "power-cycled when a new domain gets it");
+	if (process_ask(vtpm, CONTROL_RESET))
+		return make_error("its engine does not listen; try again");
+	log_info(&vtpm->daemon->log, "vTPM %s: the administrator resets it", vtpm->uuid_text);
+	wait_for(client, WAITS_FOR_RESET, vtpm, RESET_SECONDS);
+	return NULL;
+}
+
+/* Returns NULL if the answer comes later. */
+static json_t *answer_about_one(struct client *client, const json_t *request,
+				json_t *(*what)(struct client *client, struct vtpm *vtpm))
+{
+	const char *text = json_string_value(json_object_get(request, "uuid"));
+	struct vtpm *vtpm;
+	struct uuid uuid;
+
+	if (!text || !uuid_parse(text, &uuid))
+		return make_error("that is not a UUID");
+	vtpm = find(client->server->daemon, &uuid);
+	if (!vtpm)
+		return make_error("no domain has a vTPM with this UUID; 'vtpmctl list' shows "
+				  "those that there are");
+	return what(client, vtpm);
+}
+
+/* Returns NULL if the answer comes later. */
+static json_t *answer(struct client *client, const json_t *request)
+{
+	const char *command = json_string_value(json_object_get(request, "command"));
+
+	if (!command)
+		return make_error("a request is an object with a member 'command'");
+	if (!strcmp(command, "list"))
+		return json_pack("{s:o}", "vtpms", list_vtpms(client->server->daemon));
+	if (!strcmp(command, "show"))
+		return answer_about_one(client, request, show);
+	if (!strcmp(command, "reset"))
+		return answer_about_one(client, request, reset);
+	return make_error("this vtpmd does not know that command");
+}
+
+static void read_requests(struct client *client)
+{
+	struct evbuffer *input = bufferevent_get_input(client->buffers);
+	json_t *request;
 	char *line;
 
-	while ((line = evbuffer_readln(input, NULL, EVBUFFER_EOL_LF))) {
-		respond(client, answer(client->server->daemon, line));
+	while (!client->waits && (line = evbuffer_readln(input, NULL, EVBUFFER_EOL_LF))) {
+		request = json_loads(line, 0, NULL);
+		respond(client, answer(client, request));
+		json_decref(request);
 		free(line);
 	}
-	if (evbuffer_get_length(input) < LINE_MAX_SIZE)
+	if (client->waits || evbuffer_get_length(input) < LINE_MAX_SIZE)
 		return;
 	respond(client, make_error("the request is too long"));
 	client->ending = true;
-	bufferevent_disable(buffers, EV_READ);
+	bufferevent_disable(client->buffers, EV_READ);
+}
+
+static void client_readable(struct bufferevent *buffers, void *arg)
+{
+	(void)buffers;
+	read_requests(arg);
+}
+
+static void respond_late(struct client *client, json_t *response)
+{
+	client->waits = WAITS_FOR_NOTHING;
+	evtimer_del(client->limit);
+	respond(client, response);
+	read_requests(client);
+}
+
+static void limit_reached(evutil_socket_t fd, short what, void *arg)
+{
+	struct client *client = arg;
+	const struct vtpm *vtpm = find(client->server->daemon, &client->uuid);
+
+	(void)fd;
+	(void)what;
+	if (client->waits == WAITS_FOR_COUNTERS && vtpm)
+		respond_late(client, list_show(vtpm));
+	else if (client->waits)
+		respond_late(client, make_error("the engine has not answered in time. It may be "
+						"busy with a long command, and does it later"));
+}
+
+void server_session_said(struct server *server, const struct vtpm *vtpm, bool with_counters)
+{
+	struct client *client, *next;
+
+	for (client = server->clients; client; client = next) {
+		next = client->next;
+		if (!uuid_equal(&client->uuid, &vtpm->uuid))
+			continue;
+		if (client->waits == WAITS_FOR_COUNTERS && with_counters)
+			respond_late(client, list_show(vtpm));
+		else if (client->waits == WAITS_FOR_RESET && !with_counters)
+			respond_late(client, json_pack("{s:s}", "reset", vtpm->uuid_text));
+	}
+}
+
+void server_engine_ended(struct server *server, const struct vtpm *vtpm)
+{
+	struct client *client, *next;
+
+	for (client = server->clients; client; client = next) {
+		next = client->next;
+		if (!uuid_equal(&client->uuid, &vtpm->uuid))
+			continue;
+		if (client->waits == WAITS_FOR_COUNTERS)
+			respond_late(client, list_show(vtpm));
+		else if (client->waits == WAITS_FOR_RESET)
+			respond_late(client, make_error("the engine has ended before it did that; "
+							"look with 'vtpmctl show' how things stand"));
+	}
 }
 
 static void client_written(struct bufferevent *buffers, void *arg)
@@ -111,10 +242,23 @@ static void client_ended(struct bufferevent *buffers, short what, void *arg)
 {
 	struct client *client = arg;
 
-	if (what & BEV_EVENT_EOF && evbuffer_get_length(bufferevent_get_output(buffers)))
+	if (what & BEV_EVENT_EOF &&
+	    (client->waits || evbuffer_get_length(bufferevent_get_output(buffers))))
 		client->ending = true;
 	else
 		client_free(client);
+}
+
+static int client_set_up(struct client *client, const struct daemon *daemon, int fd)
+{
+	client->limit = evtimer_new(daemon->base, limit_reached, client);
+	if (!client->limit)
+		return -ENOMEM;
+	client->buffers = bufferevent_socket_new(daemon->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	if (client->buffers)
+		return 0;
+	event_free(client->limit);
+	return -ENOMEM;
 }
 
 static void accept_client(struct evconnlistener *listener, evutil_socket_t fd,
@@ -129,10 +273,7 @@ static void accept_client(struct evconnlistener *listener, evutil_socket_t fd,
 	(void)size;
 	if (server->client_count < CLIENTS_MAX)
 		client = calloc(1, sizeof(*client));
-	if (client)
-		client->buffers = bufferevent_socket_new(server->daemon->base, fd,
-							 BEV_OPT_CLOSE_ON_FREE);
-	if (!client || !client->buffers) {
+	if (!client || client_set_up(client, server->daemon, fd)) {
 		free(client);
 		close(fd);
 		return;

@@ -10,7 +10,6 @@
 
 #include "control.h"
 #include "daemon.h"
-#include "domain.h"
 
 #define START_SECONDS	60	/* an engine that is not up by then is broken */
 #define STOP_SECONDS	8	/* one that has not ended by then is ended by force */
@@ -157,6 +156,16 @@ static void count_failure(struct vtpm *vtpm)
 	set_timer(vtpm, vtpm->failures == 1 ? 0 : 500U << vtpm->failures);
 }
 
+/* An owner that is ending and cannot be ended properly shall not keep others waiting. */
+static void give_up_ending(struct vtpm *vtpm)
+{
+	if (!vtpm->owner.ending || vtpm->state != VTPM_REFUSED)
+		return;
+	log_error(&vtpm->daemon->log, "vTPM %s: what domain %u did last is not saved",
+		  vtpm->uuid_text, vtpm->owner.domid);
+	owner_forget(vtpm);
+}
+
 static void start(struct vtpm *vtpm)
 {
 	struct error err = { "" };
@@ -174,10 +183,12 @@ static void start(struct vtpm *vtpm)
 	}
 	if (ret) {
 		refuse(vtpm, &err);
+		give_up_ending(vtpm);
 		return;
 	}
 	vtpm->state = VTPM_STARTING;
 	vtpm->reason.text[0] = '\0';
+	vtpm->session_known = false;
 	/* swtpm does not say when it is up; it reads its descriptor when it is. */
 	if (vtpm->policy.engine == ENGINE_SWTPM)
 		vtpm_is_up(vtpm);
@@ -185,77 +196,87 @@ static void start(struct vtpm *vtpm)
 		set_timer(vtpm, START_SECONDS * 1000);
 }
 
-void vtpm_stop(struct vtpm *vtpm, const char *why)
+void vtpm_stop(struct vtpm *vtpm, enum control_end end, const char *why)
 {
+	static const char *const ends[] = {
+		[CONTROL_POWER_OFF] = "powering off",
+		[CONTROL_SUSPENDED] = "suspending it",
+		[CONTROL_KEEP] = "ending the engine, not the TPM",
+	};
+
 	if (!vtpm->pid || vtpm->state == VTPM_STOPPING)
 		return;
-	log_info(&vtpm->daemon->log, "vTPM %s: powering off, %s", vtpm->uuid_text, why);
+	log_info(&vtpm->daemon->log, "vTPM %s: %s, %s", vtpm->uuid_text, ends[end], why);
 	vtpm->state = VTPM_STOPPING;
+	vtpm->end = end;
 	process_ask_to_end(vtpm);
 	set_timer(vtpm, STOP_SECONDS * 1000);
 }
 
-/* Tells those who have to wait why they do. */
+/*
+ * Tells those who have to wait why they do. While the owner is suspended that is nothing
+ * unusual: it is being migrated to this very host.
+ */
 static void note_waiting(struct vtpm *vtpm)
 {
 	struct frontend *frontend;
 
 	for (frontend = vtpm->frontends; frontend; frontend = frontend->next) {
-		if (frontend->domid == vtpm->owner || *frontend->reason.text)
+		if (frontend->domid == vtpm->owner.domid || *frontend->reason.text ||
+		    vtpm->owner.suspended)
 			continue;
-		error_set(&frontend->reason, EBUSY, "domain %u has this vTPM", vtpm->owner);
+		error_set(&frontend->reason, EBUSY, "domain %u has this vTPM",
+			  vtpm->owner.domid);
 		log_warning(&vtpm->daemon->log, "vTPM %s: domain %u is refused while domain %u "
-			    "has it", vtpm->uuid_text, frontend->domid, vtpm->owner);
+			    "has it", vtpm->uuid_text, frontend->domid, vtpm->owner.domid);
 	}
-}
-
-static bool owner_has_frontend(const struct vtpm *vtpm)
-{
-	const struct frontend *frontend;
-
-	for (frontend = vtpm->frontends; frontend; frontend = frontend->next)
-		if (frontend->domid == vtpm->owner)
-			return true;
-	return false;
-}
-
-static void take_over(struct vtpm *vtpm, struct frontend *frontend)
-{
-	struct frontend *other;
-
-	vtpm->has_owner = true;
-	vtpm->owner = frontend->domid;
-	for (other = frontend; other; other = other->next)
-		if (other->domid == vtpm->owner)
-			other->reason.text[0] = '\0';
 }
 
 /*
- * Decides who owns the vTPM. Returns whether the decision stands; if not, an
- * engine has to end first: another domain means a power cycle.
+ * Decides who owns the vTPM. Returns whether the decision stands; if not, the last owner's
+ * time has to end first.
  */
 static bool settle_owner(struct vtpm *vtpm)
 {
-	if (!vtpm->frontends || (vtpm->has_owner && owner_has_frontend(vtpm)))
+	uint32_t next;
+
+	if ((vtpm->owner.known && owner_has_frontend(vtpm)) || !owner_next(vtpm, &next))
 		return true;
-	if (vtpm->has_owner && vtpm->pid) {
-		vtpm_stop(vtpm, "another domain takes it");
+	if (vtpm->owner.known)
+		owner_look(vtpm);
+	if (vtpm->owner.known)
+		owner_end(vtpm, "another domain takes it");
+	if (vtpm->owner.known)
 		return false;
-	}
-	take_over(vtpm, vtpm->frontends);
+	owner_take(vtpm, next);
 	return true;
+}
+
+bool vtpm_serves(const struct vtpm *vtpm)
+{
+	return vtpm->state == VTPM_RUNNING || vtpm->state == VTPM_STORE_WAITS;
+}
+
+/* A suspended domain's state has to get into the store, whether anybody is connected or not. */
+static bool needs_engine(const struct vtpm *vtpm)
+{
+	const struct owner *owner = &vtpm->owner;
+
+	if (!owner->known)
+		return false;
+	return owner->ending || frontend_of_owner(vtpm) ||
+	       (owner->suspended && owner->settled && !vtpm->marked);
 }
 
 void vtpm_advance(struct vtpm *vtpm)
 {
-	if (vtpm->daemon->stopping || vtpm->state == VTPM_STOPPING || !settle_owner(vtpm))
+	if (vtpm->daemon->stopping || vtpm->state == VTPM_STOPPING)
 		return;
-	note_waiting(vtpm);
-	if (!frontend_of_owner(vtpm))
-		return;
-	if (vtpm->state == VTPM_OFF)
+	if (!vtpm->owner.ending && settle_owner(vtpm))
+		note_waiting(vtpm);
+	if (vtpm->state == VTPM_OFF && needs_engine(vtpm))
 		start(vtpm);
-	else if ((vtpm->state == VTPM_RUNNING || vtpm->state == VTPM_STORE_WAITS) &&
+	else if (!vtpm->owner.ending && vtpm_serves(vtpm) && frontend_of_owner(vtpm) &&
 		 vtpm->policy.engine == ENGINE_NATIVE)
 		frontends_accept(vtpm);
 }
@@ -266,6 +287,11 @@ void vtpm_is_up(struct vtpm *vtpm)
 	vtpm->locked_tries = 0;
 	vtpm->state = VTPM_RUNNING;
 	vtpm->reason.text[0] = '\0';
+	if (vtpm->owner.ending) {
+		vtpm_stop(vtpm, vtpm->end, "its domain has gone");
+		return;
+	}
+	owner_ask_suspend(vtpm);
 	vtpm_advance(vtpm);
 }
 
@@ -324,42 +350,48 @@ static void died(struct vtpm *vtpm, int status)
 	count_failure(vtpm);
 }
 
+/* What was told to end has: whatever it was told is done, or cannot be done any more. */
+static void ended(struct vtpm *vtpm, int status)
+{
+	struct error why;
+
+	vtpm->state = VTPM_OFF;
+	describe_exit(status, &why);
+	if (status)
+		log_error(&vtpm->daemon->log, "vTPM %s: was told to end, but %s",
+			  vtpm->uuid_text, why.text);
+	if (!vtpm->owner.ending)
+		return;
+	if (status && vtpm->end == CONTROL_SUSPENDED)
+		count_failure(vtpm);
+	else
+		owner_forget(vtpm);
+}
+
 void vtpm_exited(struct vtpm *vtpm, int status)
 {
-	bool expected = vtpm->state == VTPM_STOPPING;
 	struct frontend *frontend;
-	struct error why;
 
 	evtimer_del(vtpm->timer);
 	vtpm->pid = 0;
 	vtpm->creating = false;
+	vtpm->session_known = false;
+	vtpm->counted = false;
+	vtpm->owner.suspend_asked = false;
 	for (frontend = vtpm->frontends; frontend; frontend = frontend->next)
 		frontend->accepted = frontend->given_up = false;
-	if (!expected) {
+	if (vtpm->state == VTPM_STOPPING)
+		ended(vtpm, status);
+	else
 		died(vtpm, status);
-	} else {
-		vtpm->state = VTPM_OFF;
-		describe_exit(status, &why);
-		if (status)
-			log_error(&vtpm->daemon->log, "vTPM %s: was told to end, but %s",
-				  vtpm->uuid_text, why.text);
-	}
+	give_up_ending(vtpm);
+	server_engine_ended(vtpm->daemon->server, vtpm);
 	vtpm_advance(vtpm);
-}
-
-/* A domain that has detached its vTPM may come back and find it as it was. */
-static void check_owner(struct vtpm *vtpm)
-{
-	/* Where nobody can tell whether the domain exists, it does. */
-	if (!vtpm->has_owner || vtpm->frontends || domain_exists(vtpm->owner) != 0)
-		return;
-	vtpm->has_owner = false;
-	vtpm_stop(vtpm, "its domain has gone");
 }
 
 static bool is_forgettable(const struct vtpm *vtpm)
 {
-	return !vtpm->has_owner && !vtpm->frontends && !vtpm->pid;
+	return !vtpm->owner.known && !vtpm->frontends && !vtpm->pid;
 }
 
 void vtpm_check_owners(evutil_socket_t fd, short what, void *arg)
@@ -370,7 +402,8 @@ void vtpm_check_owners(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	while ((vtpm = *place)) {
-		check_owner(vtpm);
+		owner_look(vtpm);
+		vtpm_advance(vtpm);
 		if (is_forgettable(vtpm)) {
 			*place = vtpm->next;
 			vtpm_free(vtpm);
