@@ -13,24 +13,6 @@ static const char usage[] =
 	"      --json    write what vtpmd says, in JSON\n"
 	"  -h, --help    show this text and exit\n";
 
-static const char *text(const json_t *object, const char *key)
-{
-	const char *value = json_string_value(json_object_get(object, key));
-
-	return value ? value : "-";
-}
-
-/* Numbers that are not there are shown as a dash. */
-static const char *number(const json_t *object, const char *key, char *buffer, size_t size)
-{
-	const json_t *value = json_object_get(object, key);
-
-	if (!json_is_integer(value))
-		return "-";
-	snprintf(buffer, size, "%lld", (long long)json_integer_value(value));
-	return buffer;
-}
-
 static void print_head(void)
 {
 	printf("%-36s %-3s %-11s %5s %6s %7s %9s %9s %8s %7s %9s\n", "UUID", "TPM", "STATE",
@@ -41,11 +23,11 @@ static void print_head(void)
 /* A connection has its own state where it is not served by a vTPM that runs. */
 static const char *shown_state(const json_t *vtpm, const json_t *connection)
 {
-	const char *state = text(connection, "state");
+	const char *state = format_text(connection, "state");
 
 	if (!strcmp(state, "refused") || !strcmp(state, "parked"))
 		return state;
-	return text(vtpm, "state");
+	return format_text(vtpm, "state");
 }
 
 static void print_line(const json_t *vtpm, const json_t *connection)
@@ -56,21 +38,21 @@ static void print_line(const json_t *vtpm, const json_t *connection)
 	static const int widths[] = { 9, 9, 8, 7, 9 };
 	char buffer[24];
 
-	printf("%-36s %-3s %-11s", text(vtpm, "uuid"), text(vtpm, "tpm"),
+	printf("%-36s %-3s %-11s", format_text(vtpm, "uuid"), format_text(vtpm, "tpm"),
 	       shown_state(vtpm, connection));
-	printf(" %5s", number(connection ? connection : vtpm, "domid", buffer, sizeof(buffer)));
-	printf(" %6s", number(connection, "handle", buffer, sizeof(buffer)));
-	printf(" %7s", number(vtpm, "pid", buffer, sizeof(buffer)));
+	printf(" %5s", format_number(connection ? connection : vtpm, "domid", buffer, sizeof(buffer)));
+	printf(" %6s", format_number(connection, "handle", buffer, sizeof(buffer)));
+	printf(" %7s", format_number(vtpm, "pid", buffer, sizeof(buffer)));
 	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
 		printf(" %*s", widths[i],
-		       number(connection, counters[i], buffer, sizeof(buffer)));
+		       format_number(connection, counters[i], buffer, sizeof(buffer)));
 	putchar('\n');
 }
 
 static void print_reason(const json_t *object)
 {
 	if (json_object_get(object, "reason"))
-		printf("    %s\n", text(object, "reason"));
+		printf("    %s\n", format_text(object, "reason"));
 }
 
 static void print_vtpm(const json_t *vtpm)
@@ -86,14 +68,6 @@ static void print_vtpm(const json_t *vtpm)
 		print_reason(connection);
 	}
 	print_reason(vtpm);
-}
-
-static int print_json(const json_t *response)
-{
-	int ret = json_dumpf(response, stdout, JSON_INDENT(2));
-
-	putchar('\n');
-	return ret ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 static int print_table(const json_t *response)

@@ -14,13 +14,17 @@ struct command {
 
 static const struct command commands[] = {
 	{ "list", command_list },
+	{ "show", command_show },
+	{ "reset", command_reset },
 };
 
 static const char usage[] =
 	"Usage: vtpmctl [--socket PATH] COMMAND [OPTION...]\n"
-	"Look at the vTPMs that vtpmd serves.\n"
+	"Look at the vTPMs that vtpmd serves, and reset them.\n"
 	"\n"
 	"  list                list the vTPMs\n"
+	"  show UUID           show all about one vTPM\n"
+	"  reset UUID          power-cycle one vTPM\n"
 	"\n"
 	"  -s, --socket PATH   vtpmd's control socket (default: " DEFAULT_SOCKET ")\n"
 	"  -h, --help          show this text and exit\n"

@@ -20,6 +20,54 @@
 json_t *client_request(const char *socket, json_t *request);
 
 /**
+ * format_text - a member as text
+ * @object: the object
+ * @key: the member
+ *
+ * Return: the text; "-" if there is none.
+ */
+const char *format_text(const json_t *object, const char *key);
+
+/**
+ * format_number - a member as a number
+ * @object: the object
+ * @key: the member
+ * @buffer: where to write it
+ * @size: bytes of @buffer, 24 are enough
+ *
+ * Return: @buffer; "-" if there is none.
+ */
+const char *format_number(const json_t *object, const char *key, char *buffer, size_t size);
+
+/**
+ * print_json - write a response as it is
+ * @response: the response
+ *
+ * Return: code to exit with.
+ */
+int print_json(const json_t *response);
+
+/**
+ * command_show - vtpmctl show
+ * @socket: path of vtpmd's control socket
+ * @argc: words from the subcommand on
+ * @argv: likewise
+ *
+ * Return: code to exit with.
+ */
+int command_show(const char *socket, int argc, char **argv);
+
+/**
+ * command_reset - vtpmctl reset
+ * @socket: path of vtpmd's control socket
+ * @argc: words from the subcommand on
+ * @argv: likewise
+ *
+ * Return: code to exit with.
+ */
+int command_reset(const char *socket, int argc, char **argv);
+
+/**
  * command_list - vtpmctl list
  * @socket: path of vtpmd's control socket
  * @argc: words from the subcommand on

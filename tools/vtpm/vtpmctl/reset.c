@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vtpmctl.h"
+
+static const char usage[] =
+	"Usage: vtpmctl reset UUID [--yes]\n"
+	"Power-cycle a vTPM under its guest, and start it up again. The guest's PCRs, TPM\n"
+	"sessions and loaded keys are lost; stored keys and NV memory stay. A guest that is\n"
+	"apart from its TPM goes on with it.\n"
+	"\n"
+	"  -y, --yes     do not ask\n"
+	"  -h, --help    show this text and exit\n";
+
+/* Returns -1 to go on, or the code to exit with. */
+static int parse(int argc, char **argv, bool *yes)
+{
+	static const struct option options[] = {
+		{ "yes", no_argument, NULL, 'y' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 }
+	};
+	int option;
+
+	optind = 0;
+	while ((option = getopt_long(argc, argv, "yh", options, NULL)) >= 0) {
+		if (option == 'h') {
+			fputs(usage, stdout);
+			return EXIT_SUCCESS;
+		}
+		if (option != 'y') {
+			fputs(usage, stderr);
+			return EXIT_USAGE;
+		}
+		*yes = true;
+	}
+	if (optind + 1 == argc)
+		return -1;
+	fputs(usage, stderr);
+	return EXIT_USAGE;
+}
+
+static bool ask(const char *uuid)
+{
+	char line[16] = "";
+
+	printf("Reset vTPM %s? Its guest loses its PCRs, TPM sessions and loaded keys. [y/N] ",
+	       uuid);
+	fflush(stdout);
+	return fgets(line, sizeof(line), stdin) && (line[0] == 'y' || line[0] == 'Y');
+}
+
+int command_reset(const char *socket, int argc, char **argv)
+{
+	json_t *response;
+	bool yes = false;
+	int ret = parse(argc, argv, &yes);
+
+	if (ret >= 0)
+		return ret;
+	if (!yes && !ask(argv[optind])) {
+		fputs("vtpmctl: nothing was done\n", stderr);
+		return EXIT_FAILURE;
+	}
+	response = client_request(socket, json_pack("{s:s, s:s}", "command", "reset",
+						    "uuid", argv[optind]));
+	if (!response)
+		return EXIT_FAILURE;
+	printf("vTPM %s was power-cycled\n", format_text(response, "reset"));
+	json_decref(response);
+	return EXIT_SUCCESS;
+}
