@@ -11,6 +11,7 @@
 #include "fake_kernel.h"
 
 static int calls = -1;
+static const char *kernel_path;
 
 static int connect_to(const char *path)
 {
@@ -30,6 +31,7 @@ int backend_open(const char *path, struct error *err)
 	const struct fake_request request = { .op = FAKE_EVENTS };
 	int fd = connect_to(path);
 
+	kernel_path = path;
 	calls = connect_to(path);
 	if (fd < 0 || calls < 0 || send(fd, &request, sizeof(request), 0) < 0)
 		return error_set(err, ENOENT, "%s: no kernel", path);
@@ -89,11 +91,81 @@ int backend_next(int fd, struct vtpm_info *info)
 	return reply.ret;
 }
 
-int domain_exists(uint32_t domid)
+struct domains {
+	int watch;
+};
+
+struct domains *domains_open(const struct log *log)
 {
-	struct fake_request request = { .op = FAKE_DOMAIN_EXISTS, .domid = domid };
+	static const struct fake_request request = { .op = FAKE_WATCH };
+	static struct domains domains;
+
+	(void)log;
+	domains.watch = connect_to(kernel_path);
+	send(domains.watch, &request, sizeof(request), MSG_NOSIGNAL);
+	return &domains;
+}
+
+void domains_close(struct domains *domains)
+{
+	if (domains)
+		close(domains->watch);
+}
+
+int domains_fd(const struct domains *domains)
+{
+	return domains->watch;
+}
+
+void domains_drain(struct domains *domains)
+{
+	char byte;
+
+	while (recv(domains->watch, &byte, 1, MSG_DONTWAIT) > 0) {
+		/* All of them mean the same. */
+	}
+}
+
+void domain_look(struct domains *domains, uint32_t domid, struct domain_info *info)
+{
+	struct fake_request request = { .op = FAKE_LOOK, .domid = domid };
 	struct fake_reply reply = { .ret = -EIO };
 
+	(void)domains;
+	call(&request, &reply);
+	*info = (struct domain_info){
+		.known = !reply.ret,
+		.exists = !reply.domain.gone,
+		.dying = reply.domain.dying,
+		.suspended = reply.domain.suspended,
+		.soft_reset = reply.domain.soft_reset,
+	};
+}
+
+int domain_read_token(struct domains *domains, uint32_t domid, const char *uuid,
+		      char token[DOMAIN_TOKEN_SIZE])
+{
+	struct fake_request request = { .op = FAKE_READ_TOKEN, .domid = domid };
+	struct fake_reply reply = { .ret = -EIO };
+
+	(void)domains;
+	(void)uuid;
+	call(&request, &reply);
+	memcpy(token, reply.domain.token, DOMAIN_TOKEN_SIZE);
+	if (reply.ret)
+		return reply.ret;
+	return *token && !reply.domain.gone ? 0 : -ENOENT;
+}
+
+int domain_write_token(struct domains *domains, uint32_t domid, const char *uuid,
+		       const char *token)
+{
+	struct fake_request request = { .op = FAKE_WRITE_TOKEN, .domid = domid };
+	struct fake_reply reply = { .ret = -EIO };
+
+	(void)domains;
+	(void)uuid;
+	memcpy(request.token, token, DOMAIN_TOKEN_SIZE);
 	call(&request, &reply);
 	return reply.ret;
 }
