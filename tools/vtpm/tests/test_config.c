@@ -61,6 +61,7 @@ static void test_defaults(void **state)
 	assert_true(config.policy.create);
 	assert_false(config.policy.tpm12);
 	assert_int_equal(config.policy.localities, 1);
+	assert_false(config.policy.exactly_once);
 	assert_int_equal(config.policy.engine, ENGINE_NATIVE);
 }
 
@@ -72,7 +73,7 @@ static void test_all_keys(void **state)
 	(void)state;
 	write_file(file, "[vtpmd]\nstate-dir = /s\nrun-dir=/r ; comment\ndevice = /d\n"
 		   "engine = /e\nuser = root\n[policy]\ncreate = no\ntpm-version = 1.2\n"
-		   "localities = 0,2-4\n");
+		   "localities = 0,2-4\nexactly-once = yes\n");
 	assert_int_equal(config_read(&config, file, &err), 0);
 	assert_string_equal(config.state_dir, "/s");
 	assert_string_equal(config.run_dir, "/r");
@@ -81,6 +82,7 @@ static void test_all_keys(void **state)
 	assert_false(config.policy.create);
 	assert_true(config.policy.tpm12);
 	assert_int_equal(config.policy.localities, 0x1d);
+	assert_true(config.policy.exactly_once);
 	assert_int_equal(config_find_user(&config, &err), 0);
 	assert_int_equal(config.uid, 0);
 }
@@ -97,6 +99,7 @@ static void test_bad_input(void **state)
 		{ "[vtpm]\nstate-dir = /x\n", ":2: there is no section 'vtpm'" },
 		{ "state-dir = /x\n", ":1: there is no section ''" },
 		{ "[policy]\ncreate = maybe\n", ":2: create cannot be 'maybe'; it is yes or no" },
+		{ "[policy]\nexactly-once = 1\n", ":2: exactly-once cannot be '1'; it is yes" },
 		{ "[policy]\ncreate =\n", ":2: create cannot be ''" },
 		{ "[policy]\ntpm-version = 2\n", "it is 2.0 or 1.2" },
 		{ "\n\n[policy]\n\nlocalities = 5\n", ":5: localities cannot be '5'" },
@@ -163,11 +166,14 @@ static void test_policy_of_one(void **state)
 	unlink(policy_file);
 	assert_int_equal(config_read_policy(&config, &uuid, &policy, &err), 0);
 	assert_int_equal(policy.localities, 3);
-	write_file(policy_file, "tpm-version = 1.2\ncreate = no\nengine = swtpm\n");
+	assert_false(policy.exactly_once);
+	write_file(policy_file, "tpm-version = 1.2\ncreate = no\nengine = swtpm\n"
+		   "exactly-once = yes\n");
 	assert_int_equal(config_read_policy(&config, &uuid, &policy, &err), 0);
 	assert_true(policy.tpm12);
 	assert_false(policy.create);
 	assert_int_equal(policy.engine, ENGINE_SWTPM);
+	assert_true(policy.exactly_once);
 	assert_int_equal(policy.localities, 3);
 	assert_int_equal(config_check_policies(&config, &err), 0);
 	write_file(policy_file, "engine = qemu\n");
