@@ -10,6 +10,11 @@
  *   read    waits until the state in the page is no longer the one written last
  *           (10 s at most: ETIMEDOUT), then returns the page. 4096 bytes.
  *
+ * With request_exactly_once there is a second page, and both appear as 8192 bytes. The
+ * parameters session and sequence are what is presented when connecting; afterwards
+ * a command gets the next sequence from the module, or with hold_sequence the same one
+ * again. Bytes that are written reach as far as they go, up to the trailer.
+ *
  * There is one device at most. Not for use outside tests, and in no package.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -51,6 +56,24 @@ static uint extra_pages;
 module_param(extra_pages, uint, 0644);
 MODULE_PARM_DESC(extra_pages, "nr_extra_pages in the page when connecting");
 
+static bool request_exactly_once;
+module_param(request_exactly_once, bool, 0444);
+MODULE_PARM_DESC(request_exactly_once,
+		 "Ask for the exactly-once extension, with a second page");
+
+static char *session = "";
+module_param(session, charp, 0444);
+MODULE_PARM_DESC(session, "Session to present, 32 hexadecimal digits");
+
+static ulong sequence;
+module_param(sequence, ulong, 0444);
+MODULE_PARM_DESC(sequence, "Sequence to present");
+
+static bool hold_sequence;
+module_param(hold_sequence, bool, 0644);
+MODULE_PARM_DESC(hold_sequence,
+		 "Hand in each command with the sequence of the one before");
+
 #define WAIT_MS		10000
 
 static DEFINE_MUTEX(rogue_lock);
@@ -58,7 +81,10 @@ static DECLARE_WAIT_QUEUE_HEAD(rogue_wait);
 
 /* Protected by rogue_lock, but for the interrupt, which only wakes. */
 static struct vtpm_shared_page *page;
-static grant_ref_t gref;
+static unsigned int nr_pages;
+static grant_ref_t grefs[VTPM_EXTENSION_PAGES];
+static u64 last_sequence;
+static bool counting;
 static evtchn_port_t port;
 static int irq;
 static u8 last_state;
@@ -70,12 +96,41 @@ static irqreturn_t rogue_interrupt(int number, void *data)
 	return IRQ_HANDLED;
 }
 
+static struct vtpm_trailer *rogue_trailer(void)
+{
+	return (void *)((u8 *)page + VTPM_TRAILER_OFFSET);
+}
+
+static bool rogue_is_extended(void)
+{
+	return nr_pages == VTPM_EXTENSION_PAGES;
+}
+
+/* All that may be written from outside. */
+static size_t rogue_size(void)
+{
+	return rogue_is_extended() ? VTPM_TRAILER_OFFSET : VTPM_SHARED_PAGE_SIZE;
+}
+
+/* Whoever presented no session counts on from what the backend has written. */
+static void rogue_count(void)
+{
+	if (!counting)
+		last_sequence = READ_ONCE(rogue_trailer()->sequence);
+	counting = true;
+	if (!READ_ONCE(hold_sequence))
+		last_sequence++;
+	WRITE_ONCE(rogue_trailer()->sequence, last_sequence);
+}
+
 static void rogue_put(const u8 *bytes, size_t count)
 {
 	const struct vtpm_shared_page *header = (const void *)bytes;
 
 	memcpy((u8 *)page + sizeof(*page), bytes + sizeof(*page),
 	       count - sizeof(*page));
+	if (rogue_is_extended() && header->state == VTPM_STATE_SUBMIT)
+		rogue_count();
 	WRITE_ONCE(page->length, header->length);
 	WRITE_ONCE(page->locality, header->locality);
 	WRITE_ONCE(page->pad, header->pad);
@@ -93,16 +148,18 @@ static ssize_t rogue_write(struct file *file, const char __user *buf,
 	ssize_t ret = count;
 	u8 *bytes;
 
-	if (count < sizeof(*page) || count > VTPM_SHARED_PAGE_SIZE)
+	if (count < sizeof(*page) || count > VTPM_TRAILER_OFFSET)
 		return -EINVAL;
 	bytes = memdup_user(buf, count);
 	if (IS_ERR(bytes))
 		return PTR_ERR(bytes);
 	mutex_lock(&rogue_lock);
-	if (page)
-		rogue_put(bytes, count);
-	else
+	if (!page)
 		ret = -ENOTCONN;
+	else if (count > rogue_size())
+		ret = -EINVAL;
+	else
+		rogue_put(bytes, count);
 	mutex_unlock(&rogue_lock);
 	kfree(bytes);
 	return ret;
@@ -140,8 +197,8 @@ static ssize_t rogue_read(struct file *file, char __user *buf, size_t count,
 
 	if (ret)
 		return ret;
-	count = min_t(size_t, count, VTPM_SHARED_PAGE_SIZE);
 	mutex_lock(&rogue_lock);
+	count = min_t(size_t, count, nr_pages * VTPM_SHARED_PAGE_SIZE);
 	if (!page)
 		ret = -ENOTCONN;
 	else
@@ -169,10 +226,13 @@ static int rogue_write_nodes(struct xenbus_device *xdev)
 	int err;
 
 	err = xenbus_printf(XBT_NIL, dir, "ring-ref", "%u",
-			    ring_ref < 0 ? gref : ring_ref);
+			    ring_ref < 0 ? grefs[0] : ring_ref);
 	if (!err)
 		err = xenbus_printf(XBT_NIL, dir, "event-channel", "%u",
 				    event_channel < 0 ? port : event_channel);
+	if (!err)
+		err = xenbus_printf(XBT_NIL, dir, "request-exactly-once", "%u",
+				    request_exactly_once);
 	if (err)
 		return err;
 	if (!version1)
@@ -194,7 +254,30 @@ static void rogue_down(void)
 	if (!old)
 		return;
 	unbind_from_irqhandler(irq, &rogue_device);
-	xenbus_teardown_ring(&old, 1, &gref);
+	xenbus_teardown_ring(&old, nr_pages, grefs);
+}
+
+/* What is in the pages before the backend sees them. */
+static int rogue_present(void)
+{
+	struct vtpm_trailer *trailer = rogue_trailer();
+
+	page->nr_extra_pages = extra_pages;
+	last_state = VTPM_STATE_IDLE;
+	counting = false;
+	if (!rogue_is_extended())
+		return 0;
+	page->nr_extra_pages = extra_pages ?: nr_pages - 1;
+	page->extra_pages[0] = grefs[1];
+	if (!*session)
+		return 0;
+	if (strlen(session) != 2 * sizeof(trailer->session) ||
+	    hex2bin(trailer->session, session, sizeof(trailer->session)))
+		return -EINVAL;
+	trailer->sequence = sequence;
+	last_sequence = sequence;
+	counting = true;
+	return 0;
 }
 
 static int rogue_up(struct xenbus_device *xdev)
@@ -202,7 +285,8 @@ static int rogue_up(struct xenbus_device *xdev)
 	void *new;
 	int err;
 
-	err = xenbus_setup_ring(xdev, GFP_KERNEL, &new, 1, &gref);
+	nr_pages = request_exactly_once ? VTPM_EXTENSION_PAGES : 1;
+	err = xenbus_setup_ring(xdev, GFP_KERNEL, &new, nr_pages, grefs);
 	if (err)
 		return err;
 	err = xenbus_alloc_evtchn(xdev, &port);
@@ -217,10 +301,10 @@ static int rogue_up(struct xenbus_device *xdev)
 	}
 	mutex_lock(&rogue_lock);
 	page = new;
-	page->nr_extra_pages = extra_pages;
-	last_state = VTPM_STATE_IDLE;
+	err = rogue_present();
 	mutex_unlock(&rogue_lock);
-	err = rogue_write_nodes(xdev);
+	if (!err)
+		err = rogue_write_nodes(xdev);
 	if (err)
 		goto err_down;
 	return xenbus_switch_state(xdev, skip_initialised ?
@@ -231,7 +315,7 @@ err_down:
 	rogue_down();
 	return err;
 err_ring:
-	xenbus_teardown_ring(&new, 1, &gref);
+	xenbus_teardown_ring(&new, nr_pages, grefs);
 	return err;
 }
 
