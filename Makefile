@@ -8,7 +8,7 @@ KBUILD = $(MAKE) -C $(KDIR) M=$(CURDIR) CONFIG_TCG_XEN=m CONFIG_XEN_TPMBACK=m
 
 .DEFAULT_GOAL := all
 .PHONY: help all modules tools rogue install install-modules install-tools \
-	check test test-unit test-lab demo lab-shell clean
+	check test test-unit test-lab soak demo lab-shell clean
 
 help:
 	@echo 'Build and install on a Xen host or guest:'
@@ -27,6 +27,8 @@ help:
 	@echo '  test-unit        the tools, without Xen'
 	@echo '  test-lab         both drivers and the tools on an emulated Xen host;'
 	@echo '                   TESTS="NAME..." runs some of them only'
+	@echo '  soak             COUNT=200 events (suspends, migrations, deaths) upon guests at'
+	@echo '                   work; SEED=N|random, TPM=2.0|1.2|both'
 	@echo '  rogue            the test module that plays a hostile frontend'
 
 all: modules tools
@@ -59,6 +61,9 @@ test-unit:
 
 test-lab:
 	@tools/testing/run-tests lab $(TESTS)
+
+soak:
+	@tools/testing/soak "$(COUNT)" "$(SEED)" "$(TPM)"
 
 demo:
 	@tools/testing/demo/demo
