@@ -25,7 +25,7 @@ guest_config() {
 		type = "$opt_type"
 		kernel = "/boot/vmlinux-$release"
 		ramdisk = "/boot/initrd-$release"
-		cmdline = "console=hvc0 $kernel_arguments lab.role=guest lab.layers=xvdc,xvdb,xvda lab.name=g$n lab.front=$front"
+		cmdline = "console=hvc0 $kernel_arguments lab.role=guest lab.layers=xvdc,xvdb,xvda lab.name=g$n lab.front=$front $opt_guest_append"
 		memory = $opt_memory
 		vcpus = $opt_vcpus
 		disk = [
@@ -184,7 +184,7 @@ qemu_arguments() {
 	ln -s "$out" out
 	[ "$state_disk" = "$work/state" ] || ln -s "$state_disk" state
 	[ "$dom0_kernel" = "$guest_kernel" ] || layers+=,disk/guest-kernel
-	extra="console=hvc0 $kernel_arguments lab.role=dom0 lab.layers=$layers,disk/root"
+	extra="console=hvc0 $kernel_arguments lab.role=dom0 lab.layers=$layers,disk/root $opt_dom0_append"
 	# shellcheck disable=SC2054 # the commas are QEMU's
 	arguments=(
 		-name xen-vtpm-lab -nodefaults -display none -no-reboot -no-user-config
