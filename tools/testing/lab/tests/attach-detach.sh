@@ -7,6 +7,11 @@
 . "$(dirname "$0")/lib.sh"
 
 uuid=00000000-0000-4000-8000-00000000aaaa
+pcr1() { guest g1 "DEVICE=/dev/tpm1 perl /push/tests/send.pl 8001000000140000017e00000001000b03000001"; }
+extend1() {
+	guest g1 "DEVICE=/dev/tpm1 perl /push/tests/send.pl \
+		80020000004100000182000000100000000940000009000000000000000001000b$ones"
+}
 random1() { guest g1 "TPM2TOOLS_TCTI=device:/dev/tpm1 tpm2_getrandom 8 >/dev/null"; }
 no_tpm1() { ! has_tpm g1 1; }
 second_gone() { [ "$(xl vtpm-list g1 | grep -c "$uuid")" = 0 ]; }
@@ -17,6 +22,8 @@ for ((i = 0; i < 20; i++)); do
 	xl vtpm-attach g1 backend=0 "uuid=$uuid" && attached=$((attached + 1))
 	wait_tpm g1 1 && random1 && used=$((used + 1))
 	[ $i != 0 ] || like "xl vtpm-list shows both" "$(xl vtpm-list g1)" "$uuid"
+	[ $i != 0 ] || { extend1 >/dev/null && value=$(pcr1); }
+	[ $i != 19 ] || is "a detach is no power cycle" "$(pcr1 | tail -c 65)" "$(tail -c 65 <<<"$value")"
 	xl vtpm-detach g1 "$uuid" && detached=$((detached + 1))
 	await 20 no_tpm1 && await 20 second_gone && gone=$((gone + 1))
 done

@@ -94,7 +94,34 @@ create() {
 # fresh NAME: boot it anew and wait for its TPM
 fresh() { destroy "$1" && create "$1" && wait_tpm "$1"; }
 
+# sound NAME: it answers, and its TPM too, without an error
+sound() {
+	guest-wait "$1" 0 2>/dev/null || return 1
+	if [ "$(kind_of "$1")" = 2.0 ]; then
+		guest "$1" "perl /push/tests/send.pl $getrandom" 2>&1 | grep -q '^80010000001400000000'
+	else
+		guest "$1" "perl /push/tests/send.pl $getrandom12" 2>&1 | grep -q '^00c40000001600000000'
+	fi
+}
+
+# ready NAME: boot it anew only if it is of no use as it is
+ready() { sound "$1" || fresh "$1"; }
+
+kind_of() { sed -n 's/^tpm-version = //p' "/etc/xen-vtpm/vtpm.d/$(uuid_of "$1").conf"; }
+
+# Saved domains are kept here, in memory.
+images=/run/images
+mkdir -p $images
+
+save() { timeout 120 xl save "$1" "$images/$2"; }
+save_cancelled() { timeout 120 xl save -c "$1" "$images/$2"; }
+restore() { timeout 120 xl restore "$images/$1"; }
+
 # --- the daemon ---
+
+# shown UUID NAME: one member of what vtpmctl show says
+shown() { vtpmctl show "$1" --json | python3 "$tests/member.py" "$2"; }
+shows() { [ "$(shown "$1" "$2")" = "$3" ]; }
 
 # counter UUID NAME: one of the counters of `vtpmctl list`
 counter() {
@@ -108,6 +135,56 @@ logged() { dmesg | grep -cE -- "$1"; }
 
 # shellcheck disable=SC2034 # the tests use it
 getrandom=80010000000c0000017b0008
+
+# shellcheck disable=SC2034 # likewise
+getrandom12=00c10000000e0000004600000008
+# shellcheck disable=SC2034 # likewise
+tpm_failure=80010000000a00000101
+
+# tpm NAME HEX: the response of /dev/tpm0
+tpm() { guest "$1" "perl /push/tests/send.pl $2" 2>&1; }
+
+# pcr NAME: PCR 16 of a TPM 2.0, SHA-256; or why not
+pcr() {
+	local answer
+	answer=$(tpm "$1" 8001000000140000017e00000001000b03000001)
+	case $answer in
+	8001????????00000000*) echo "${answer: -64}" ;;
+	*) echo "$answer" ;;
+	esac
+}
+
+# extend NAME: the same PCR, by ones
+extend() {
+	tpm "$1" "80020000004100000182000000100000000940000009000000000000000001000b$ones" |
+		grep -q '^8002........00000000'
+}
+ones=$(printf '01%.0s' {1..32})
+# shellcheck disable=SC2034 # likewise
+zero=$(printf '00%.0s' {1..32})
+
+# extended VALUE: what it is after another extend
+extended() { perl -MDigest::SHA=sha256_hex -e 'print sha256_hex(pack("H*", $ARGV[0]))' "$1$ones"; }
+
+# --- events upon guests at work ---
+
+# befall EVENT,...: upon g1 (TPM 2.0) and g2 (TPM 1.2), see soak.py; then look
+befall() { befalls --plan "$1"; }
+
+# befalls ARGUMENT...: of soak.py
+befalls() {
+	local report=/out/$test_name.json name status=0
+	check "a guest with a TPM 2.0" ready g1
+	check "a guest with a TPM 1.2" ready g2
+	rm -f "$report"
+	timeout 280 python3 "$tests/soak.py" --guest g1=2.0 --guest g2=1.2 \
+		--report "$report" "$@" >/run/soak-output 2>&1 || status=$?
+	note "$(cat /run/soak-output)"
+	for name in lost duplicated fd_errors held_errors random_errors; do
+		is "none of these: $name" "$(python3 "$tests/member.py" $name <"$report")" 0
+	done
+	result $status "all events took place, and the guests went on"
+}
 
 # TPM2_CreatePrimary(owner, RSA 3072): some seconds of work
 # shellcheck disable=SC2034 # likewise

@@ -32,7 +32,7 @@ PLAIN_SAMPLES = 15
 DECK = {
     "save-cancelled": 3, "save-restored": 2, "migrated": 2, "paused": 1,
     "engine-killed": 2, "daemon-killed": 1, "both-killed": 1, "engine-stopped": 1,
-    "rsa-save-cancelled": 1, "rsa-save-restored": 1,
+    "rsa-save-cancelled": 1, "rsa-save-restored": 1, "late-response": 1,
 }
 KILLS = ("engine-killed", "both-killed")
 
@@ -214,6 +214,31 @@ class Events:
     def rsa_save_restored(self, guest, wait):
         self.start_rsa(guest)
         self.save_restored(guest, wait)
+
+    def late_response(self, guest, wait):
+        """The engine is held in the middle of its work, until the domain has gone."""
+        pid = self.pid(guest)
+        image = "/run/soak-%s.img" % guest.name
+        before = cpu_ticks(pid)
+        self.start_rsa(guest)
+        # What is no long command does not come to 5 ticks (50 ms) at once.
+        await_true(30, "the engine of %s works" % guest.name,
+                   lambda: cpu_ticks(pid) >= before + 5)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            run("xl", "save", guest.name, image)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        time.sleep(wait)
+        run("xl", "restore", image)
+        os.unlink(image)
+
+
+def cpu_ticks(pid):
+    """Processor time that a process has used, in hundredths of a second."""
+    with open("/proc/%d/stat" % pid) as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return int(fields[11]) + int(fields[12])
 
 
 def draw(chance, count, guests):

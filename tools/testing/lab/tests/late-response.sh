@@ -1,0 +1,12 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# lab: standard
+#
+# An RSA key is under way when the domain is saved; its response is there after the restore.
+# In the last two cases it is certain that the engine works until the domain has gone.
+
+. "$(dirname "$0")/lib.sh"
+
+befall rsa-save-restored,late-response,late-response
+
+finish
