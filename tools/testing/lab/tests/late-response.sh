@@ -3,10 +3,10 @@
 # lab: standard
 #
 # An RSA key is under way when the domain is saved; its response is there after the restore.
-# In the last two cases it is certain that the engine works until the domain has gone.
+# In the second case it is certain that the engine works until the domain has gone.
 
 . "$(dirname "$0")/lib.sh"
 
-befall rsa-save-restored,late-response,late-response
+befall rsa-save-restored,late-response
 
 finish

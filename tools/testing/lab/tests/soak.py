@@ -219,9 +219,9 @@ class Events:
         """The engine is held in the middle of its work, until the domain has gone."""
         pid = self.pid(guest)
         image = "/run/soak-%s.img" % guest.name
-        before = cpu_ticks(pid)
         self.start_rsa(guest)
-        # What is no long command does not come to 5 ticks (50 ms) at once.
+        before = cpu_ticks(pid)
+        # It has been taken from the guest when it has cost 50 ms.
         await_true(30, "the engine of %s works" % guest.name,
                    lambda: cpu_ticks(pid) >= before + 5)
         os.kill(pid, signal.SIGSTOP)

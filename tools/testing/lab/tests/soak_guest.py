@@ -77,6 +77,7 @@ class Background:
 
     def __init__(self):
         self.random_bytes = self.random_errors = 0
+        self.may_read = threading.Lock()
         self.suspends = []
 
     def start(self, *names):
@@ -91,7 +92,8 @@ class Background:
             return
         while True:
             try:
-                self.random_bytes += len(os.read(fd, 32))
+                with self.may_read:
+                    self.random_bytes += len(os.read(fd, 32))
             except OSError:
                 self.random_errors += 1
             time.sleep(0.2)
@@ -162,8 +164,11 @@ class Soak:
         number = self.peer.want_long
         if number > self.peer.had_long:
             self.peer.had_long = number
-            self.peer.tell("rsa", number)
-            self.attempt("R", self.tpm.long, number)
+            # Who waits for the TPM core's lock cannot be frozen, and the kernel gives a
+            # suspend up for it after 20 s. An emulated processor can take that long.
+            with self.others.may_read:
+                self.peer.tell("rsa", number)
+                self.attempt("R", self.tpm.long, number)
 
     def loop(self):
         """One of each. What was not acknowledged is tried again with the same number."""

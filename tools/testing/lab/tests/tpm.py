@@ -137,11 +137,11 @@ class Tpm2(Tpm):
             raise Changed("the transient key")
 
     def long(self, number):
-        """An RSA key of its own, from a modulus field that is part of the seed."""
-        unique = self.digest(number) * 12
+        """An RSA key of its own: the modulus of the template goes into its seed."""
+        unique = self.digest(number) * 8
         handle = self.create_primary(
             struct.pack(">HHIHHHHHHIH", 1, 0xB, self.STORAGE_FLAGS, 0,
-                        6, 128, 0x43, 0x10, 3072, 0, len(unique)) + unique)
+                        6, 128, 0x43, 0x10, 2048, 0, len(unique)) + unique)
         self.plain(0x165, handle)
 
 
