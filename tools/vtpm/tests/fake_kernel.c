@@ -120,6 +120,7 @@ static void begin(struct fake_kernel *kernel, struct fake_connection *conn)
 		conn->begin.resume = VTPM_RESUME_SESSION;
 		conn->begin.sequence = conn->sequence;
 	}
+	conn->begin.answered = conn->begin.sequence ? conn->begin.sequence - 1 : 0;
 	conn->begin.features = conn->accept.features;
 	conn->beginning = true;
 	conn->begun = false;
