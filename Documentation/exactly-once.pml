@@ -29,7 +29,10 @@
 #define CANCELS		0
 #endif
 #ifndef BREAKS
-#define BREAKS		0	/* the link goes down, or the guest's module is reloaded */
+#define BREAKS		0	/* the link goes down */
+#endif
+#ifndef RELOADS
+#define RELOADS		0	/* the guest's module is loaded anew; counted with the breaks */
 #endif
 #ifndef CUTS
 #define CUTS		0	/* power cuts of the host */
@@ -151,12 +154,17 @@ inline link_ends()
 	fi
 }
 
-/* The engine is killed; B1: its request waits for the next one. */
 inline engine_ends()
 {
 	engine = 0; begun = 0; apart = 0; step = REST; why = SAME;
 	seq = 0; cmd = 0; response = 0; serves = 0;
-	clear_state(e);
+	clear_state(e)
+}
+
+/* The engine is killed; B1: its request waits for the next one. */
+inline engine_dies()
+{
+	engine_ends();
 	if
 	:: request == READ ->
 		request = TAKEN; was_read = 1;
@@ -272,7 +280,7 @@ end:	do
 	:: atomic { domain == RUNS && !hook && gate && control == NOTHING && link == UP ->
 		gate = 0 }
 	:: atomic { domain == RUNS && link == DOWN -> link = WAITS }
-	:: atomic { domain == RUNS && link == UP && breaks < BREAKS ->
+	:: atomic { domain == RUNS && link == UP && breaks < RELOADS ->
 		/* the module is loaded anew, or a kexec; after an old image: as a boot */
 		breaks++;
 		if
@@ -392,7 +400,7 @@ end:	do
 #else
 		:: !apart && seq == e.r -> step = EXECUTE
 #endif
-		:: !apart && seq < e.r -> response = FAILURE; step = RESPOND
+		:: !apart && seq < e.r -> response = FAILURE; step = RESPOND /* never */
 		:: !apart && seq > e.r -> step = EXECUTE
 		fi }
 	:: atomic { engine && step == EXECUTE ->
@@ -545,8 +553,8 @@ end:	do
 		owner = 0;
 		clear_state(memory);
 		engine_ends() }
-	:: atomic { engine && kills < KILLS -> kills++; engine_ends() }
-	:: atomic { daemon && kills < KILLS -> kills++; daemon = 0; engine_ends() }
+	:: atomic { engine && kills < KILLS -> kills++; engine_dies() }
+	:: atomic { daemon && kills < KILLS -> kills++; daemon = 0; engine_dies() }
 	:: atomic { !daemon -> daemon = 1;
 		if
 		:: domain == RUNS && owner == token -> seen_suspended = 0; owed = 0
@@ -621,7 +629,7 @@ end:	do
 		stranger = 1; new_domain() }
 	:: atomic { cuts < CUTS ->
 		cuts++;
-		daemon = 0; engine_ends(); clear_state(memory);
+		daemon = 0; engine_dies(); clear_state(memory);
 		owner = 0; seen_suspended = 0; owed = 0;
 		evidence = evidence && store.mark;
 		if
