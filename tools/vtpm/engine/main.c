@@ -145,8 +145,8 @@ static enum engine_exit serve(struct engine *engine)
 	log_info(&engine->log, "TPM %s is up, generation %llu",
 		 engine->options.tpm == VNVRAM_TPM_20 ? "2.0" : "1.2",
 		 (unsigned long long)vnvram_generation(engine->store));
-	session_report(engine, true);
 	engine_report(engine, CONTROL_READY, "");
+	session_report(engine, true);
 	ret = engine_loop(engine);
 	if (!ret)
 		ret = finish(engine);

@@ -34,7 +34,7 @@
  *	suspended; 0, a command came and the mark has been taken away
  * @CONTROL_SESSION: from the engine: @value is the &enum control_session that the vTPM
  *	is in now, @id the last executed sequence, @text says why if
- *	there is anything to say. Sent before the first CONTROL_READY, when it changes, and
+ *	there is anything to say. Sent once the TPM is up, when it changes, and
  *	after CONTROL_COUNTERS
  */
 enum control_type {

@@ -124,7 +124,7 @@ static void forget_control(struct vtpm *vtpm)
  * A new TPM gets into its place before any guest can use it. An engine that has only got its
  * store back while it was starting has not said how the session stands.
  */
-static void engine_is_ready(struct vtpm *vtpm, uint32_t features)
+static void engine_is_ready(struct vtpm *vtpm)
 {
 	struct error err;
 
@@ -134,7 +134,6 @@ static void engine_is_ready(struct vtpm *vtpm, uint32_t features)
 	}
 	if (vtpm->state != VTPM_STARTING || !vtpm->session_known)
 		return;
-	vtpm->features = features;
 	if (vtpm->creating && statedir_created(&vtpm->daemon->config, &vtpm->uuid, &err)) {
 		vtpm->reason = err;
 		log_error(&vtpm->daemon->log, "vTPM %s: %s", vtpm->uuid_text, err.text);
@@ -151,7 +150,8 @@ static void engine_is_ready(struct vtpm *vtpm, uint32_t features)
 static void handle_state(struct vtpm *vtpm, const struct control_message *msg)
 {
 	if (msg->value == CONTROL_READY) {
-		engine_is_ready(vtpm, msg->id);
+		vtpm->features = msg->id;
+		engine_is_ready(vtpm);
 		return;
 	}
 	snprintf(vtpm->reason.text, sizeof(vtpm->reason.text), "%.*s",
@@ -191,6 +191,9 @@ static void handle_session(struct vtpm *vtpm, const struct control_message *msg)
 	/* Nothing but a mark in the store makes an engine wait for a guest. */
 	if (vtpm->session == CONTROL_SESSION_AWAITED)
 		vtpm->marked = true;
+	/* It comes after READY, and only with both the TPM is up. */
+	if (vtpm->state == VTPM_STARTING)
+		engine_is_ready(vtpm);
 	server_session_said(vtpm->daemon->server, vtpm, with_counters);
 }
 
