@@ -109,8 +109,9 @@ ready() { sound "$1" || fresh "$1"; }
 
 kind_of() { sed -n 's/^tpm-version = //p' "/etc/xen-vtpm/vtpm.d/$(uuid_of "$1").conf"; }
 
-# Saved domains are kept here, in memory.
-images=/run/images
+# Saved domains are kept here, on the machine that runs the lab: each is as large as the
+# domain's memory.
+images=/out/images
 mkdir -p $images
 
 save() { timeout 120 xl save "$1" "$images/$2"; }
@@ -177,7 +178,7 @@ befalls() {
 	check "a guest with a TPM 2.0" ready g1
 	check "a guest with a TPM 1.2" ready g2
 	rm -f "$report"
-	timeout 280 python3 "$tests/soak.py" --guest g1=2.0 --guest g2=1.2 \
+	timeout $(($(limit_of "$0") - 20)) python3 "$tests/soak.py" --guest g1=2.0 --guest g2=1.2 \
 		--report "$report" "$@" >/run/soak-output 2>&1 || status=$?
 	note "$(cat /run/soak-output)"
 	for name in lost duplicated fd_errors held_errors random_errors; do

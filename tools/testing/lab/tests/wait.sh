@@ -36,3 +36,10 @@ destroy() {
 	await 30 no_domain "$1"
 }
 no_domain() { ! domid "$1" >/dev/null; }
+
+# limit_of TEST: how many seconds it may take; "# limit:" in its file says so
+limit_of() {
+	local limit
+	limit=$(sed -n 's/^# limit: //p' "$1")
+	echo "${limit:-300}"
+}
