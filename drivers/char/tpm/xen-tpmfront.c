@@ -151,6 +151,8 @@ enum tpmfront_extension {
  * @answer: of the command that was sent last
  * @session: our session, a secret; zeroes without one
  * @sequence: number of the last command that was handed in
+ * @answered: and of the last one that the TPM has answered
+ * @again: the command under way was handed in on an earlier link already
  * @command_length: bytes of @command
  * @command: the command under way
  * @length: bytes of @response
@@ -181,6 +183,8 @@ struct tpmfront {
 	enum tpmfront_answer answer;
 	u8 session[sizeof_field(struct vtpm_trailer, session)];
 	u64 sequence;
+	u64 answered;
+	bool again;
 	u32 command_length;
 	u8 command[VTPM_PACKET_MAX];
 	u32 length;
@@ -246,6 +250,7 @@ static void page_present(struct tpmfront *front, struct vtpm_shared_page *page)
 	page->extra_pages[0] = front->grefs[1];
 	trailer = page_trailer(page);
 	trailer->sequence = front->sequence;
+	trailer->answer = min_t(u64, front->sequence - front->answered, U32_MAX);
 	memcpy(trailer->session, front->session, sizeof(trailer->session));
 }
 
@@ -256,9 +261,12 @@ static void page_learn(struct tpmfront *front)
 
 	/* Connected comes before the trailer; pairs with the backend's. */
 	virt_rmb();
-	if (!memchr_inv(front->session, 0, sizeof(front->session)))
+	if (!memchr_inv(front->session, 0, sizeof(front->session))) {
 		front->sequence = READ_ONCE(trailer->sequence);
+		front->answered = front->sequence;
+	}
 	memcpy(front->session, trailer->session, sizeof(front->session));
+	WRITE_ONCE(trailer->answer, VTPM_CONTROL_NONE);
 }
 
 /*
@@ -279,6 +287,10 @@ static void page_take(struct tpmfront *front)
 	length = READ_ONCE(front->page->length);
 	front->length = min(length, front_capacity(front));
 	memcpy(front->response, page_packet(front), front->length);
+	/* The backend disowns responses that are not the TPM's. */
+	if (front_is_extended(front) &&
+	    READ_ONCE(page_trailer(front->page)->sequence))
+		front->answered = front->sequence;
 	page_wipe(front);
 }
 
@@ -320,7 +332,9 @@ static bool page_look(struct tpmfront *front)
 	}
 	if (state == VTPM_STATE_IDLE) {
 		page_wipe(front);
-		front_settle(front, ANSWER_DROPPED);
+		/* What an earlier backend did with it this one cannot know. */
+		front_settle(front, front->again ? ANSWER_LOST :
+						   ANSWER_DROPPED);
 		return true;
 	}
 	return false;
@@ -450,6 +464,7 @@ static int front_submit(struct tpmfront *front, const u8 *command, u32 length)
 	if (!err) {
 		front->answer = ANSWER_NONE;
 		front->in_flight = true;
+		front->again = false;
 		front->sequence++;
 		memcpy(front->command, command, length);
 		front->command_length = length;
@@ -812,8 +827,10 @@ static void link_open(struct tpmfront *front)
 	if (front_is_extended(front))
 		page_learn(front);
 	front->connected = true;
-	if (front->in_flight)
+	if (front->in_flight) {
+		front->again = true;
 		page_submit(front);
+	}
 	spin_unlock_irq(&front->lock);
 	wake_up_all(&front->wait);
 }

@@ -65,6 +65,16 @@ static void ring_publish_response(struct tpmback_conn *conn)
 	ring_publish(conn, VTPM_STATE_FINISH);
 }
 
+/*
+ * A response that is not the TPM's says so: a frontend that counts what the TPM has
+ * answered leaves it out.
+ */
+static void ring_disown_response(struct tpmback_conn *conn)
+{
+	if (conn->extended && conn->page)
+		WRITE_ONCE(ring_trailer(conn)->sequence, 0);
+}
+
 static void ring_finish(struct tpmback_conn *conn)
 {
 	conn->request = REQUEST_NONE;
@@ -100,6 +110,7 @@ static void ring_refuse(struct tpmback_conn *conn, enum tpm_verdict verdict)
 	else
 		conn->stats.refused++;
 	ring_log(conn, verdict);
+	ring_disown_response(conn);
 	ring_finish(conn);
 }
 
@@ -143,10 +154,7 @@ static bool ring_take(struct tpmback_conn *conn)
 	return true;
 }
 
-/*
- * A control word that has not been carried out is a request without a packet. The
- * sequence with it says up to where the frontend has its answers.
- */
+/* A control word that has not been carried out is a request without a packet. */
 static bool ring_take_control(struct tpmback_conn *conn)
 {
 	u32 control;
@@ -163,7 +171,6 @@ static bool ring_take_control(struct tpmback_conn *conn)
 	else
 		return false;
 	conn->control = control;
-	conn->sequence = READ_ONCE(ring_trailer(conn)->sequence);
 	conn->length = 0;
 	conn->locality = 0;
 	conn->request = REQUEST_PENDING;
@@ -335,6 +342,7 @@ static void ring_read_hello(struct tpmback_conn *conn)
 {
 	struct vtpm_begin *hello = &conn->hello;
 	struct vtpm_trailer *trailer;
+	u64 unanswered;
 
 	memset(hello, 0, sizeof(*hello));
 	if (!conn->extended)
@@ -346,7 +354,8 @@ static void ring_read_hello(struct tpmback_conn *conn)
 		return;
 	hello->resume = VTPM_RESUME_SESSION;
 	hello->sequence = READ_ONCE(trailer->sequence);
-	hello->answered = hello->sequence ? hello->sequence - 1 : 0;
+	unanswered = READ_ONCE(trailer->answer);
+	hello->answered = hello->sequence - min(hello->sequence, unanswered);
 }
 
 /**
@@ -453,14 +462,15 @@ static void ring_control_done(struct tpmback_conn *conn)
 }
 
 /**
- * ring_handed_out() - an engine has got the request
+ * ring_handed_out() - an engine has got the command
  * @conn: the connection, whose lock is held
  *
  * From here on nobody but an engine can say what became of it.
  */
 void ring_handed_out(struct tpmback_conn *conn)
 {
-	if (conn->extended && conn->sequence > conn->hello.sequence)
+	if (conn->extended && conn->kind == VTPM_REQUEST_COMMAND &&
+	    conn->sequence > conn->hello.sequence)
 		conn->hello.sequence = conn->sequence;
 }
 

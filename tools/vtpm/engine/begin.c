@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What BEGIN leads to: the table in Documentation/exactly-once.md, and the reset. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -41,14 +42,38 @@ static int go_on(struct engine *engine, uint32_t features)
 	return ret ? ret : session_unmark(engine);
 }
 
-/* A frontend that presents nothing where one with the extension is awaited: a boot. */
+/*
+ * The same state under a new name. An image of the guest may hold a command with a sequence
+ * that the new frontend is going to use for another one.
+ */
+static int rename_session(struct engine *engine)
+{
+	struct record *record = &engine->session.record;
+
+	if (make_session(engine))
+		return -EIO;
+	record->sequence = 0;
+	record->flags &= ~RECORD_RESPONSE;
+	explicit_bzero(record->response, record->response_size);
+	record->response_size = 0;
+	record->steps++;
+	return engine_save(engine, false);
+}
+
+/*
+ * A frontend that presents nothing. Where a guest is awaited it is a boot, unless neither the
+ * guest nor this frontend has the extension. Otherwise the driver has started
+ * anew, and so does the session.
+ */
 static int go_on_fresh(struct engine *engine, uint32_t features)
 {
 	int ret = 0;
 
-	if (engine->session.awaited && engine->session.record.features) {
+	if (engine->session.awaited && (engine->session.record.features || features)) {
 		log_info(&engine->log, "the guest boots instead of being restored");
 		ret = power_cycle(engine);
+	} else if (features) {
+		ret = rename_session(engine);
 	}
 	return ret ? ret : go_on(engine, features);
 }
@@ -65,9 +90,17 @@ int session_begin_plain(struct engine *engine, struct connection *connection)
 	return go_on_fresh(engine, 0);
 }
 
-static void set_apart(struct engine *engine, struct connection *connection)
+/*
+ * It gets a session that nobody else has: with the one that it came with it could, counting up
+ * with each failure, come to fit by accident.
+ */
+static void set_apart(struct engine *engine, struct connection *connection,
+		      struct vtpm_begin *begin)
 {
 	connection->apart = true;
+	if (getrandom(begin->session, sizeof(begin->session), 0) != sizeof(begin->session))
+		memset(begin->session, 0xff, sizeof(begin->session));
+	memcpy(connection->session, begin->session, sizeof(connection->session));
 	log_warning(&engine->log, "connection %llu is apart from its TPM: %s",
 		    (unsigned long long)connection->id, engine->session.apart);
 }
@@ -80,10 +113,7 @@ static void refuse_second(struct engine *engine, struct connection *connection,
 		 "connection %llu is served already, and only one can be served exactly once",
 		 (unsigned long long)first->id);
 	connection->presented = false;
-	set_apart(engine, connection);
-	if (begin->resume == VTPM_RESUME_FRESH &&
-	    getrandom(begin->session, sizeof(begin->session), 0) < 0)
-		memset(begin->session, 0xff, sizeof(begin->session));
+	set_apart(engine, connection, begin);
 }
 
 /* Whether what the frontend presents is where the TPM stands; if not, @why gets filled in. */
@@ -113,10 +143,9 @@ static int begin_presented(struct engine *engine, struct connection *connection,
 
 	connection->presented = true;
 	connection->sequence = begin->sequence;
-	memcpy(connection->session, begin->session, sizeof(connection->session));
 	if (fits(&session->record, begin, session->apart, sizeof(session->apart)))
 		return go_on(engine, begin->features);
-	set_apart(engine, connection);
+	set_apart(engine, connection, begin);
 	return 0;
 }
 

@@ -158,7 +158,6 @@ static int serve_request(struct engine *engine, struct connection *connection,
 	case VTPM_REQUEST_COMMAND:
 		return serve_command(engine, connection, request, packet, size);
 	case VTPM_REQUEST_QUIESCE:
-		session_skip(engine, connection, request->sequence);
 		return session_quiesce(engine);
 	case VTPM_REQUEST_CONTINUE:
 		return connection->begun && !connection->apart ? session_unmark(engine) : 0;

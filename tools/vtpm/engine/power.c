@@ -124,6 +124,16 @@ static int resume(struct engine *engine, const struct past *past, struct error *
 	return ret ? error_set(err, -ret, "cannot keep the state") : 0;
 }
 
+int make_session(struct engine *engine)
+{
+	struct record *record = &engine->session.record;
+
+	if (getrandom(record->session, sizeof(record->session), 0) == sizeof(record->session))
+		return 0;
+	log_error(&engine->log, "the kernel gives no random numbers");
+	return -EIO;
+}
+
 static int new_session(struct engine *engine, struct error *err)
 {
 	struct record *record = &engine->session.record;
@@ -131,7 +141,7 @@ static int new_session(struct engine *engine, struct error *err)
 	explicit_bzero(record, sizeof(*record));
 	record->features = engine->options.features;
 	record->buffer_size = engine->options.buffer_size;
-	if (getrandom(record->session, sizeof(record->session), 0) != sizeof(record->session))
+	if (make_session(engine))
 		return error_set(err, EIO, "no random numbers");
 	engine->session.awaited = false;
 	return 0;

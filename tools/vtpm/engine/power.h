@@ -5,6 +5,14 @@
 struct engine;
 
 /**
+ * make_session - give the session another name, which nobody can guess
+ * @engine: the engine
+ *
+ * Return: 0; -EIO, there are no random numbers.
+ */
+int make_session(struct engine *engine);
+
+/**
  * power_off_and_on - take the TPM's power away and give it back
  * @engine: the engine
  *

@@ -58,20 +58,6 @@ int session_quiesce(struct engine *engine)
 	return engine_save(engine, false);
 }
 
-void session_skip(struct engine *engine, const struct connection *connection,
-		  uint64_t sequence)
-{
-	struct record *record = &engine->session.record;
-
-	if (!connection->once || connection->apart || sequence <= record->sequence)
-		return;
-	record->sequence = sequence;
-	record->flags &= ~RECORD_RESPONSE;
-	explicit_bzero(record->response, record->response_size);
-	record->response_size = 0;
-	record->steps++;
-}
-
 int session_drop(struct engine *engine)
 {
 	int ret;

@@ -104,15 +104,6 @@ int session_executed(struct engine *engine, const struct connection *connection,
 		     const struct vtpm_request *request, const uint8_t *response, size_t size);
 
 /**
- * session_skip - the guest has its answers up to here, the last of them not from the engine
- * @engine: the engine
- * @connection: whose guest is about to be suspended
- * @sequence: of the last command that it has handed in
- */
-void session_skip(struct engine *engine, const struct connection *connection,
-		  uint64_t sequence);
-
-/**
  * session_quiesce - bring everything into the store, if it is not there
  * @engine: the engine
  *

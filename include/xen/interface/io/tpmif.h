@@ -154,14 +154,17 @@ enum vtpm_control {
 
 /**
  * struct vtpm_trailer - the last bytes of the last page
- * @sequence: number of the command in the page within its session, from 1 (frontend).
+ * @sequence: number of the command in the page within its session, from 1 (frontend);
+ *	0 with a response that is not the TPM's (backend).
  *	When connecting, the number of the last command that the frontend has
  *	handed in (frontend); a frontend without a session finds the session's last
  *	number here once the backend is Connected (backend)
  * @session: the session's secret. When connecting, zeroes, or the session that the
  *	frontend had (frontend); once the backend is Connected, the session (backend)
  * @control: &enum vtpm_control (frontend)
- * @answer: the value of @control that has been carried out (backend)
+ * @answer: the value of @control that has been carried out (backend). When connecting, how
+ *	many of the last commands the TPM has not answered (frontend); set to 0 by the
+ *	frontend once the backend is Connected
  */
 struct vtpm_trailer {
 	uint64_t sequence;
