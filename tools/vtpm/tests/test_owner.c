@@ -161,8 +161,8 @@ static void test_detach_and_attach(void **state)
 	fake_kernel_gone(kernel, guest.id);
 	pause_ms(2500);
 	guest = come(1, NULL);
-	assert_memory_equal(guest.begin.session, image.session, sizeof(image.session));
-	assert_int_equal(guest.begin.sequence, image.sequence);
+	assert_memory_not_equal(guest.begin.session, image.session, sizeof(image.session));
+	assert_int_equal(guest.begin.sequence, 0);
 	assert_false(zero(&guest));
 	assert_int_equal(engine_of(FIRST), engine);
 }
@@ -469,6 +469,25 @@ static void test_suspended_while_vtpmd_is_away(void **state)
 	assert_false(zero(&guest));
 }
 
+/* What was seen is evidence, also if nobody could act on it. */
+static void test_suspended_and_all_die(void **state)
+{
+	struct guest guest = boot(1);
+	struct vtpm_begin image = image_of(&guest);
+
+	(void)state;
+	kill(engine_of(FIRST), SIGSTOP);
+	fake_kernel_suspend(kernel, 1, true);
+	wait_for_show("domain-suspended", "yes");
+	kill(engine_of(FIRST), SIGKILL);
+	end_vtpmd(SIGKILL);
+	fake_kernel_destroy(kernel, 1);
+	start_vtpmd();
+	wait_for_end();
+	guest = come(2, &image);
+	assert_false(zero(&guest));
+}
+
 static void test_number_used_again(void **state)
 {
 	struct guest guest = boot(1);
@@ -636,6 +655,7 @@ int main(void)
 		TEST(test_engine_dies_while_suspended),
 		TEST(test_vtpmd_restarted),
 		TEST(test_suspended_while_vtpmd_is_away),
+		TEST(test_suspended_and_all_die),
 		TEST(test_number_used_again),
 		TEST(test_soft_reset),
 		TEST(test_no_evidence),

@@ -82,20 +82,27 @@ static void write_token(struct vtpm *vtpm)
 			    vtpm->uuid_text, owner->domid, strerror(-ret));
 }
 
+static void write_owner(struct vtpm *vtpm)
+{
+	struct owner *owner = &vtpm->owner;
+	struct error err;
+
+	if (rundir_write_owner(&vtpm->daemon->config, vtpm->uuid_text, owner->domid,
+			       owner->token, owner->suspended, &err))
+		log_error(&vtpm->daemon->log, "vTPM %s: %s. If vtpmd is restarted, the TPM is "
+			  "power-cycled", vtpm->uuid_text, err.text);
+}
+
 /* The xenstore first: a file that nobody's token matches is no evidence. */
 void owner_settle(struct vtpm *vtpm)
 {
 	struct owner *owner = &vtpm->owner;
-	struct error err;
 
 	if (!owner->known || owner->settled || owner->ending)
 		return;
 	owner->settled = true;
 	write_token(vtpm);
-	if (rundir_write_owner(&vtpm->daemon->config, vtpm->uuid_text, owner->domid,
-			       owner->token, &err))
-		log_error(&vtpm->daemon->log, "vTPM %s: %s. If vtpmd is restarted, the TPM is "
-			  "power-cycled", vtpm->uuid_text, err.text);
+	write_owner(vtpm);
 }
 
 void owner_forget(struct vtpm *vtpm)
@@ -149,12 +156,16 @@ static void note_suspended(struct vtpm *vtpm, bool suspended)
 {
 	struct owner *owner = &vtpm->owner;
 
-	if (suspended != owner->suspended)
-		log_info(&vtpm->daemon->log, "vTPM %s: domain %u %s", vtpm->uuid_text,
-			 owner->domid, suspended ? "is suspended" : "runs again");
-	owner->suspended = suspended;
 	if (!suspended)
 		owner->suspend_asked = false;
+	if (suspended == owner->suspended)
+		return;
+	log_info(&vtpm->daemon->log, "vTPM %s: domain %u %s", vtpm->uuid_text,
+		 owner->domid, suspended ? "is suspended" : "runs again");
+	owner->suspended = suspended;
+	/* Whatever dies before the state has its mark: the next vtpmd knows that it is owed. */
+	if (owner->settled)
+		write_owner(vtpm);
 }
 
 /*
@@ -217,7 +228,8 @@ void owner_appeared(struct vtpm *vtpm)
 	owner_end(vtpm, "another domain has its domain's number now");
 }
 
-static void adopt(void *arg, const struct uuid *uuid, uint32_t domid, const char *token)
+static void adopt(void *arg, const struct uuid *uuid, uint32_t domid, const char *token,
+		  bool suspended)
 {
 	struct daemon *daemon = arg;
 	struct vtpm *vtpm = vtpm_get(daemon, uuid);
@@ -229,6 +241,11 @@ static void adopt(void *arg, const struct uuid *uuid, uint32_t domid, const char
 	vtpm->owner.domid = domid;
 	strcpy(vtpm->owner.token, token);
 	domain_look(daemon->domains, domid, &info);
+	if (suspended && info.known && !info.exists) {
+		vtpm->owner.settled = vtpm->owner.suspended = true;
+		owner_end(vtpm, "its domain has gone");
+		return;
+	}
 	if ((info.known && !info.exists) || check_token(vtpm)) {
 		log_info(&daemon->log, "vTPM %s: domain %u, which had it, ended while vtpmd did "
 			 "not run", vtpm->uuid_text, domid);

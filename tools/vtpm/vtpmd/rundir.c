@@ -75,14 +75,14 @@ static int write_text(const char *path, const char *text, struct error *err)
 }
 
 int rundir_write_owner(const struct config *config, const char *uuid, uint32_t domid,
-		       const char *token, struct error *err)
+		       const char *token, bool suspended, struct error *err)
 {
 	char path[PATH_SIZE], temporary[PATH_SIZE], text[64];
 	int ret;
 
 	set_path(path, config, uuid, OWNER_SUFFIX);
 	set_path(temporary, config, uuid, ".owner-new");
-	snprintf(text, sizeof(text), "%u %s\n", domid, token);
+	snprintf(text, sizeof(text), "%u %s%s\n", domid, token, suspended ? " suspended" : "");
 	ret = write_text(temporary, text, err);
 	if (!ret && rename(temporary, path))
 		ret = error_set(err, errno, "%s: cannot be renamed: %s", temporary,
@@ -109,9 +109,9 @@ void rundir_remove(const struct config *config, const char *uuid)
 }
 
 static bool read_owner(const struct config *config, const char *uuid, uint32_t *domid,
-		       char token[DOMAIN_TOKEN_SIZE])
+		       char token[DOMAIN_TOKEN_SIZE], bool *suspended)
 {
-	char path[PATH_SIZE], text[64];
+	char path[PATH_SIZE], text[64], last[16] = "";
 	ssize_t n = -1;
 	int fd;
 
@@ -122,8 +122,9 @@ static bool read_owner(const struct config *config, const char *uuid, uint32_t *
 		close(fd);
 	}
 	text[n < 0 ? 0 : n] = '\0';
-	return sscanf(text, "%u %32[0-9a-f]", domid, token) == 2 &&
-	       strlen(token) == DOMAIN_TOKEN_SIZE - 1;
+	n = sscanf(text, "%u %32[0-9a-f] %15s", domid, token, last);
+	*suspended = !strcmp(last, "suspended");
+	return n >= 2 && strlen(token) == DOMAIN_TOKEN_SIZE - 1;
 }
 
 /* Does the name of a file have this suffix after a UUID? */
@@ -136,11 +137,12 @@ static bool parse_name(const char *name, const char *suffix, char *text, struct 
 
 void rundir_for_each_owner(const struct config *config,
 			   void (*found)(void *arg, const struct uuid *uuid, uint32_t domid,
-					 const char *token), void *arg)
+					 const char *token, bool suspended), void *arg)
 {
 	char path[PATH_SIZE], text[UUID_TEXT_SIZE], token[DOMAIN_TOKEN_SIZE];
 	struct dirent *entry;
 	struct uuid uuid;
+	bool suspended;
 	uint32_t domid;
 	DIR *dir;
 
@@ -150,10 +152,10 @@ void rundir_for_each_owner(const struct config *config,
 		if (!parse_name(entry->d_name, OWNER_SUFFIX, text, &uuid) &&
 		    !parse_name(entry->d_name, MEMORY_SUFFIX, text, &uuid))
 			continue;
-		if (!read_owner(config, text, &domid, token))
+		if (!read_owner(config, text, &domid, token, &suspended))
 			rundir_remove(config, text);
 		else if (parse_name(entry->d_name, OWNER_SUFFIX, text, &uuid))
-			found(arg, &uuid, domid, token);
+			found(arg, &uuid, domid, token, suspended);
 	}
 	if (dir)
 		closedir(dir);

@@ -4,7 +4,8 @@
  * the host.
  *
  *   RUN/state/UUID.memory	the engine's state memory
- *   RUN/state/UUID.owner	"DOMID TOKEN": the domain whose session that is
+ *   RUN/state/UUID.owner	"DOMID TOKEN": the domain whose session that is; a third
+ *				word "suspended" says that it was last seen so
  *
  * An owner is written once its session is settled: from then on whoever starts an engine
  * goes on with it. Without that file the vTPM is started for a new domain.
@@ -43,12 +44,13 @@ int rundir_open_memory(const struct config *config, const char *uuid, bool fresh
  * @uuid: the vTPM, as text
  * @domid: the domain
  * @token: what it is known by
+ * @suspended: it was last seen suspended
  * @err: filled in on failure
  *
  * Return: 0 or a negative errno.
  */
 int rundir_write_owner(const struct config *config, const char *uuid, uint32_t domid,
-		       const char *token, struct error *err);
+		       const char *token, bool suspended, struct error *err);
 
 /**
  * rundir_remove_owner - nobody's session it is any more
@@ -74,6 +76,6 @@ void rundir_remove(const struct config *config, const char *uuid);
  */
 void rundir_for_each_owner(const struct config *config,
 			   void (*found)(void *arg, const struct uuid *uuid, uint32_t domid,
-					 const char *token), void *arg);
+					 const char *token, bool suspended), void *arg);
 
 #endif
