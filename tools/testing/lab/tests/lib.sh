@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # What the tests in this directory share. They run in dom0 and print KTAP. Each
-# file is one behaviour; its "# lab:" line says on which lab it runs.
+# file is one behaviour; its "# lab:" lines say on which labs it runs, and "# limit:" how
+# many seconds it may take, if not 300.
 
 tests=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$tests/wait.sh"
@@ -36,6 +37,13 @@ check() {
 	output=$("$@" 2>&1) || status=$?
 	result "$status" "$name"
 	[ "$status" = 0 ] || note "'$*' ended with status $status: $output"
+}
+
+# need NAME COMMAND...: the same, and without it the rest makes no sense
+need() {
+	local before=$failures
+	check "$@"
+	[ "$failures" = "$before" ] || finish
 }
 
 # check_fails NAME COMMAND...: the command runs and fails, by its own doing
@@ -110,12 +118,23 @@ ready() { sound "$1" || fresh "$1"; }
 kind_of() { sed -n 's/^tpm-version = //p' "/etc/xen-vtpm/vtpm.d/$(uuid_of "$1").conf"; }
 
 # Saved domains are kept here, on the machine that runs the lab: each is as large as the
-# domain's memory.
+# domain's memory. What xl writes are the domain's own pages, which cannot be written
+# to a 9p file system; so they go through a pipe.
 images=/out/images
-mkdir -p $images
+mkdir -p $images && rm -f $images/*
 
-save() { timeout 120 xl save "$1" "$images/$2"; }
-save_cancelled() { timeout 120 xl save -c "$1" "$images/$2"; }
+# save NAME IMAGE [OPTION]
+save() {
+	local name=$1 image=$2 status=0 copy
+	shift 2
+	rm -f /run/image && mkfifo /run/image
+	timeout 120 cat /run/image >"$images/$image" &
+	copy=$!
+	timeout 120 xl save "$@" "$name" /run/image || status=$?
+	[ $status = 0 ] || kill $copy
+	wait $copy && return $status
+}
+save_cancelled() { save "$1" "$2" -c; }
 restore() { timeout 120 xl restore "$images/$1"; }
 
 # --- the daemon ---

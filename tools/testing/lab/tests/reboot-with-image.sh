@@ -9,26 +9,25 @@
 
 uuid=$(uuid_of g1)
 
-fresh g1
+need "the guest boots" fresh g1
 check "extend" extend g1
 check "take an image, and run on" save_cancelled g1 reboot
 is "the PCR is as it was" "$(pcr g1)" "$(extended "$zero")"
 first=$(domid g1)
 xl reboot g1
 other_domid() { [ -n "$(domid g1)" ] && [ "$(domid g1)" != "$first" ]; }
-check "reboot" await 60 other_domid
+need "reboot" await 60 other_domid
 guest-wait g1
-check "the TPM appears" wait_tpm g1
+need "the TPM appears" wait_tpm g1
 is "the PCR is reset" "$(pcr g1)" "$zero"
 check "destroy the domain" destroy g1
-check "restore the image" restore reboot
-check "the guest answers" guest-wait g1
+need "restore the image" restore reboot
+need "the guest answers" guest-wait g1
 check "vtpmctl shows that they are apart" await 30 shows "$uuid" session apart
 like "and why" "$(shown "$uuid" reason)" ...
 is "a command gives TPM failure" "$(tpm g1 $getrandom)" $tpm_failure
-check "a boot of the guest ends it" fresh g1
+need "a boot of the guest ends it" fresh g1
 is "its TPM works and its PCRs are reset" "$(pcr g1)" "$zero"
 is "vtpmctl shows it" "$(shown "$uuid" session)" running
-rm -f $images/reboot
 
 finish

@@ -19,8 +19,8 @@ rogue_pcr() { rogue g4 1 0 20 $read | sed 's/.*\(.\{64\}\)$/\1/'; }
 connect() { rogue_load g4 request_exactly_once=1 "$@" && await 30 backend_is g4 4; }
 
 destroy g4
-check "a guest without a frontend of its own" create g4
-check "without a session it is let in" connect
+need "a guest without a frontend of its own" create g4
+need "without a session it is let in" connect
 like "and served" "$(rogue g4 1 0 12 $startup)" '^2 10 80010000000a0000'
 like "extend" "$(rogue g4 1 0 65 "$extend")" '^2 .* 8002........00000000'
 hold 1
@@ -34,12 +34,12 @@ hold 0
 check_fails "a new command gets its own" test "$(rogue g4 1 0 12 $getrandom)" = "$answer"
 rogue_unload g4
 
-check "with a wrong session it is let in" connect session=$wrong sequence=5
+need "with a wrong session it is let in" connect session=$wrong sequence=5
 is "but a command gives TPM failure" "$(rogue g4 1 0 12 $getrandom)" "2 10 $tpm_failure"
 is "vtpmctl shows that they are apart" "$(shown "$uuid" session)" apart
 rogue_unload g4
 
-check "with another sequence of no session, likewise" connect \
+need "with another sequence of no session, likewise" connect \
 	session="$(printf '00%.0s' {1..16})" sequence=99
 is "the session continues where nothing is presented" "$(rogue_pcr)" "$(extended "$zero")"
 is "they belong together again" "$(shown "$uuid" session)" running
