@@ -140,7 +140,7 @@ restore() { timeout 120 xl restore "$images/$1"; }
 # --- the daemon ---
 
 # shown UUID NAME: one member of what vtpmctl show says
-shown() { vtpmctl show "$1" --json | python3 "$tests/member.py" "$2"; }
+shown() { vtpmctl show "$1" --json 2>&1 | python3 "$tests/member.py" "$2"; }
 shows() { [ "$(shown "$1" "$2")" = "$3" ]; }
 
 # counter UUID NAME: one of the counters of `vtpmctl list`

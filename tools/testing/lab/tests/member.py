@@ -4,7 +4,11 @@
 import json
 import sys
 
-value = json.load(sys.stdin)
-for name in sys.argv[1].split("."):
-    value = value[name]
+text = sys.stdin.read()
+try:
+    value = json.loads(text)
+    for name in sys.argv[1].split("."):
+        value = value[name]
+except (ValueError, KeyError, TypeError):
+    value = "no '%s' in: %s" % (sys.argv[1], text.strip()[:200])
 print(value)
