@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # lab: standard
 #
-# An image from before a reboot is restored: its guest and the TPM do not
+# An image from before a boot is restored: its guest and the TPM do not
 # belong together, and neither may be told that they do.
 
 . "$(dirname "$0")/lib.sh"
@@ -13,12 +13,9 @@ need "the guest boots" fresh g1
 check "extend" extend g1
 check "take an image, and run on" save_cancelled g1 reboot
 is "the PCR is as it was" "$(pcr g1)" "$(extended "$zero")"
-first=$(domid g1)
-xl reboot g1
-other_domid() { [ -n "$(domid g1)" ] && [ "$(domid g1)" != "$first" ]; }
-need "reboot" await 60 other_domid
-guest-wait g1
-need "the TPM appears" wait_tpm g1
+# Not by xl reboot: the xl that watches a domain ends when it suspends, cancelled or not, and
+# nobody starts it anew then.
+need "power off and boot" fresh g1
 is "the PCR is reset" "$(pcr g1)" "$zero"
 check "destroy the domain" destroy g1
 need "restore the image" restore reboot
