@@ -27,6 +27,9 @@ from soak_verify import verify
 PORT = 7000
 PROGRESS_S = 150            # vtpmd waits a minute after too many deaths of an engine
 PLAIN_SAMPLES = 15
+IDLE_SAMPLES = 5
+IDLE_S = 1.5                # an engine has everything in its store by then
+SUSPEND = re.compile(r"suspend: drained in \d+ us, quiesced in \d+ us, hook (\d+) us")
 
 # How often each event is in a deck. Decks are shuffled, so that none is left out.
 DECK = {
@@ -285,6 +288,7 @@ class Soak:
         self.by_guest = {guest.name: {} for guest in self.guests}
         self.problems = []
         self.with_vtpm, self.without_vtpm = [], []
+        self.idle_hooks = []
         self.targets = len(options.plan.split(",")) * len(self.guests) if options.plan \
             else options.count
 
@@ -305,6 +309,19 @@ class Soak:
                       % (guest.kind, guest.directory))
         for guest in self.all:
             self.await_progress(guest, 1)
+
+    def measure_idle(self, guest):
+        """How long the hook takes that a suspend spends in the driver of an idle TPM."""
+        guest.ssh("echo 'module xen_tpmfront +p' >/sys/kernel/debug/dynamic_debug/control")
+        for _ in range(IDLE_SAMPLES):
+            time.sleep(IDLE_S)          # being idle has no event that could be waited for
+            run("xl", "save", "-c", guest.name, "/dev/null")
+        lines = guest.ssh("dmesg | grep suspend:").splitlines()
+        hooks = [int(found.group(1)) for found in map(SUSPEND.search, lines) if found]
+        if len(hooks) != IDLE_SAMPLES:
+            raise Failed("%s has logged %d suspends of %d" % (
+                guest.name, len(hooks), IDLE_SAMPLES))
+        self.idle_hooks += hooks
 
     def await_progress(self, guest, datagrams=2):
         """The first may have been on its way before the event, the second not."""
@@ -425,6 +442,7 @@ class Soak:
             "longest_pause_ms": round(max(pauses), 1) if pauses else None,
             "drain_us": summary([s[0] for s in suspends]),
             "quiesce_us": summary([s[1] for s in suspends]), "hook_us": summary(hooks),
+            "idle_hook_us": summary(self.idle_hooks),
             "save_c_pause_ms": {"with_vtpm": with_vtpm, "without_vtpm": without},
             "save_c_pause_share": round(
                 statistics.median(hooks) / 1000 / with_vtpm["median"], 4)
@@ -444,6 +462,8 @@ class Soak:
     def run(self):
         self.started = time.monotonic()
         try:
+            for guest in self.guests:
+                self.measure_idle(guest)
             self.start()
             self.say("%s: %d s to start" % (
                 ", ".join("%s has a TPM %s" % (g.name, g.kind) for g in self.guests),
@@ -474,6 +494,8 @@ def tell(report):
                 print("TPM %s: %d times %s" % (kind, times, error))
     for problem in report["problems"]:
         print("problem: %s" % problem)
+    print("hook in a suspend with an idle TPM: %s us" % (
+        report["idle_hook_us"] and report["idle_hook_us"]["median"]))
     print("longest pause %s ms; hook in a suspend %s us; its share of the pause of xl save -c %s" % (
         report["longest_pause_ms"], report["hook_us"] and report["hook_us"]["median"],
         report["save_c_pause_share"]))

@@ -100,6 +100,7 @@ class Background:
 
     def read_log(self):
         fd = os.open("/dev/kmsg", os.O_RDONLY)
+        os.lseek(fd, 0, os.SEEK_END)
         while True:
             try:
                 line = os.read(fd, 8192).decode(errors="replace")
