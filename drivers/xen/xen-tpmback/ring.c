@@ -358,6 +358,17 @@ static void ring_read_hello(struct tpmback_conn *conn)
 	hello->answered = hello->sequence - min(hello->sequence, unanswered);
 }
 
+/* Who is not offered the extension is let in without a word from the engine. */
+static void ring_expect_begin(struct tpmback_conn *conn)
+{
+	if (!conn->page)
+		return;
+	if (conn->features)
+		conn->begin = REQUEST_PENDING;
+	else
+		conn->begun = true;
+}
+
 /**
  * ring_connect() - map a frontend's pages and bind its event channel
  * @conn: a connection that is accepted and not connected
@@ -397,9 +408,7 @@ int ring_connect(struct tpmback_conn *conn, struct xenbus_device *xdev,
 	}
 	spin_lock_irq(&conn->lock);
 	conn->irq = err;
-	conn->begun = !conn->features;
-	if (!conn->begun)
-		conn->begin = REQUEST_PENDING;
+	ring_expect_begin(conn);
 	spin_unlock_irq(&conn->lock);
 	wake_up_interruptible(&conn->wait);
 	return 0;
@@ -598,7 +607,7 @@ int ring_answer_raw(struct tpmback_conn *conn, u32 length)
  *
  * Context: process.
  * Return: 0; -ENOENT, the connection has ended; -EBUSY, it has a descriptor; -EINVAL, its
- * frontend was let in with other features.
+ * frontend uses features that the policy does not have.
  */
 int ring_serve(struct tpmback_conn *conn, const struct vtpm_accept *policy)
 {
@@ -609,15 +618,14 @@ int ring_serve(struct tpmback_conn *conn, const struct vtpm_accept *policy)
 		err = -ENOENT;
 	} else if (conn->accepted) {
 		err = -EBUSY;
-	} else if (conn->page && conn->features != policy->features) {
+	} else if (conn->page && conn->extended && !policy->features) {
 		err = -EINVAL;
 	} else {
 		conn->accepted = true;
 		conn->mode = policy->mode;
 		conn->localities = policy->localities;
 		conn->features = policy->features;
-		if (conn->page && conn->features)
-			conn->begin = REQUEST_PENDING;
+		ring_expect_begin(conn);
 		conn->raw_locality = 0;
 		if (conn->request == REQUEST_PENDING && conn->page &&
 		    conn->kind == VTPM_REQUEST_COMMAND &&

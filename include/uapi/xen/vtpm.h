@@ -211,8 +211,8 @@ struct vtpm_info {
  * The descriptor stays valid when /dev/vtpm is closed.
  *
  * Errors: EFAULT, bad address; EINVAL, unknown mode or feature bits, no or
- * unknown localities, a reserved member that is not 0, or other features than
- * those that the connected frontend was let in with; EOPNOTSUPP, one feature
+ * unknown localities, a reserved member that is not 0, or no features where
+ * the connected frontend uses them; EOPNOTSUPP, one feature
  * without the other, or features in raw mode; ENOENT, no such connection, or it has gone; EBUSY,
  * it has an open descriptor already; EMFILE, ENFILE, ENOMEM.
  */
