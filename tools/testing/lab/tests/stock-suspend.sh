@@ -3,7 +3,7 @@
 # lab: standard
 #
 # The kernel's own frontend has no session to present; its TPM 1.2 goes on
-# over save and restore all the same.
+# over save and restore, and the death of its engine, all the same.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -23,6 +23,13 @@ check "its TPM is there" await 60 with_pcrs
 is "PCR 10 is as it was" "$(pcr10)" "$value"
 check "xl save -c" save_cancelled g3 stock
 check "its TPM is there" await 60 with_pcrs
+is "PCR 10 is as it was" "$(pcr10)" "$value"
+
+engine=$(counter "$(uuid_of g3)" pid)
+kill -9 "$engine"
+other_engine() { ! counter "$(uuid_of g3)" pid | grep -qx "$engine"; }
+check "an engine that dies is started again" await 30 other_engine
+check "its TPM answers" await 60 with_pcrs
 is "PCR 10 is as it was" "$(pcr10)" "$value"
 
 finish
