@@ -6,6 +6,6 @@
 
 . "$(dirname "$0")/lib.sh"
 
-befall engine-killed,engine-stopped,engine-killed
+befall engine-killed,engine-stopped
 
 finish

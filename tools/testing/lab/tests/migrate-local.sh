@@ -7,6 +7,6 @@
 
 . "$(dirname "$0")/lib.sh"
 
-befall migrated,migrated
+befall migrated
 
 finish

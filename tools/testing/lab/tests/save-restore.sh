@@ -6,6 +6,6 @@
 
 . "$(dirname "$0")/lib.sh"
 
-befall save-restored,save-restored
+befall save-restored
 
 finish

@@ -7,6 +7,6 @@
 
 . "$(dirname "$0")/lib.sh"
 
-befall save-cancelled,paused,save-cancelled,rsa-save-cancelled
+befall save-cancelled,paused,rsa-save-cancelled
 
 finish
