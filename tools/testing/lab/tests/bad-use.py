@@ -62,8 +62,10 @@ fails("accept: unknown mode", errno.EINVAL, accept, controller, ident, mode=2)
 fails("accept: no locality", errno.EINVAL, accept, controller, ident, localities=0)
 fails("accept: locality 5", errno.EINVAL, accept, controller, ident, localities=32)
 fails("accept: unknown feature", errno.EINVAL, accept, controller, ident, features=4)
-fails("accept: feature not offered", errno.EOPNOTSUPP, accept, controller, ident,
+fails("accept: one feature without the other", errno.EOPNOTSUPP, accept, controller, ident,
       features=1)
+fails("accept: features in raw mode", errno.EOPNOTSUPP, accept, controller, ident,
+      mode=1, features=3)
 fails("accept: reserved member", errno.EINVAL, accept, controller, ident,
       reserved=(0, 1, 0))
 fd = accept(controller, ident)
