@@ -15,7 +15,7 @@
 
 #define VERSION		1
 
-static const char magic[8] = "xvtpmmem";
+static const char magic[] = "xvtpmmem";
 
 /* What identifies the memory; compared as a whole. */
 struct identity {
@@ -59,7 +59,7 @@ static struct identity identity_of(const struct uuid *uuid, enum vnvram_tpm tpm)
 		.record_max = RECORD_MAX,
 	};
 
-	memcpy(identity.magic, magic, sizeof(magic));
+	memcpy(identity.magic, magic, sizeof(identity.magic));
 	memcpy(identity.uuid, uuid->b, UUID_SIZE);
 	return identity;
 }

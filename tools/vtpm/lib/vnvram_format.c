@@ -7,8 +7,10 @@
 
 #include "vnvram_internal.h"
 
-static const uint8_t header_magic[8] = "xenvtpm\n";
-static const uint8_t slot_magic[8] = "vtpmslot";
+#define MAGIC_SIZE	8
+
+static const char header_magic[] = "xenvtpm\n";
+static const char slot_magic[] = "vtpmslot";
 
 uint32_t get_le32(const uint8_t *p)
 {
@@ -78,7 +80,7 @@ int header_encode(struct vnvram *store, uint8_t *header)
 	int ret;
 
 	memset(header, 0, VNVRAM_HEADER_SIZE);
-	memcpy(header, header_magic, sizeof(header_magic));
+	memcpy(header, header_magic, MAGIC_SIZE);
 	put_le32(header + 8, VNVRAM_FORMAT_VERSION);
 	put_le32(header + 12, store->tpm);
 	memcpy(header + 16, store->uuid.b, UUID_SIZE);
@@ -133,7 +135,7 @@ int header_decode(struct vnvram *store, const uint8_t *header, uint64_t file_siz
 {
 	int ret;
 
-	if (memcmp(header, header_magic, sizeof(header_magic)))
+	if (memcmp(header, header_magic, MAGIC_SIZE))
 		return error_set(err, EINVAL, "%s: is not the state of a vTPM, or its header "
 				 "was overwritten", store->file);
 	if (get_le32(header + 8) != VNVRAM_FORMAT_VERSION)
@@ -199,7 +201,7 @@ int slot_encode(struct vnvram *store, uint64_t generation, size_t *size)
 		count++;
 	}
 	memset(store->slot, 0, VNVRAM_SLOT_HEADER_SIZE);
-	memcpy(store->slot, slot_magic, sizeof(slot_magic));
+	memcpy(store->slot, slot_magic, MAGIC_SIZE);
 	put_le64(store->slot + 8, generation);
 	put_le32(store->slot + 16, total - VNVRAM_SLOT_HEADER_SIZE);
 	put_le32(store->slot + 20, count);
@@ -218,7 +220,7 @@ bool slot_header_plausible(const struct vnvram *store, const uint8_t *header,
 	slot->generation = get_le64(header + 8);
 	slot->size = get_le32(header + 16);
 	slot->entries = get_le32(header + 20);
-	return !memcmp(header, slot_magic, sizeof(slot_magic)) && slot->generation &&
+	return !memcmp(header, slot_magic, MAGIC_SIZE) && slot->generation &&
 	       slot->size <= store->slot_size - VNVRAM_SLOT_HEADER_SIZE;
 }
 
