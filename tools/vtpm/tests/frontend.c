@@ -50,7 +50,9 @@ bool frontend_begin(struct frontend *frontend, int fd)
 	frontend->fd = fd;
 	if (frontend->resume) {
 		begin.sequence = frontend->sequence;
-		begin.answered = begin.sequence ? begin.sequence - 1 : 0;
+		begin.answered = begin.sequence;
+		if (begin.sequence && !frontend->sure)
+			begin.answered -= 1 + frontend->refused;
 		memcpy(begin.session, frontend->session, sizeof(begin.session));
 	}
 	hand_in(fd, VTPM_REQUEST_BEGIN, 4711, &begin, sizeof(begin));

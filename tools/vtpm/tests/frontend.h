@@ -19,6 +19,8 @@
  * @features: what it uses
  * @session: its session
  * @sequence: of the last command that it has handed in
+ * @sure: it has the TPM's answer to that one
+ * @refused: commands before that one that the backend answered itself
  */
 struct frontend {
 	int fd;
@@ -26,6 +28,8 @@ struct frontend {
 	uint32_t features;
 	uint8_t session[VTPM_SESSION_SIZE];
 	uint64_t sequence;
+	bool sure;
+	unsigned int refused;
 };
 
 /* Connects: BEGIN with what it has. Takes over what the answer says. False: no good answer. */

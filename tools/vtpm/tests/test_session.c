@@ -146,6 +146,42 @@ static void test_restored_does_not_fit(void **state)
 	engine_shutdown(&run);
 }
 
+/* The backend has answered some commands in the TPM's place: the guest is ahead of the TPM. */
+static void test_restored_with_a_gap(void **state)
+{
+	struct frontend frontend, other;
+	struct engine_run run;
+
+	(void)state;
+	make_suspended(&frontend);
+	other = frontend;
+	other.sequence += 3;
+	other.refused = 3;
+	run = next_engine(false, elsewhere);
+	assert_goes_on(&run, other);
+	engine_shutdown(&run);
+}
+
+/* The guest has an answer that the TPM does not know of giving. */
+static void test_restored_store_is_one_behind(void **state)
+{
+	struct frontend frontend, other;
+	struct engine_run run;
+
+	(void)state;
+	make_suspended(&frontend);
+	other = frontend;
+	other.sequence += 1;
+	other.sure = true;
+	run = next_engine(false, elsewhere);
+	assert_apart(&run, other, "older than the guest");
+	engine_kill(&run);
+	other.sure = false;
+	run = next_engine(false, elsewhere);
+	assert_goes_on(&run, other);
+	engine_shutdown(&run);
+}
+
 static void test_restored_store_boots(void **state)
 {
 	struct frontend frontend, fresh = { .features = FRONTEND_FEATURES };
@@ -574,6 +610,8 @@ int main(void)
 		SESSION_TEST(test_restored),
 		SESSION_TEST(test_restored_with_command),
 		SESSION_TEST(test_restored_does_not_fit),
+		SESSION_TEST(test_restored_with_a_gap),
+		SESSION_TEST(test_restored_store_is_one_behind),
 		SESSION_TEST(test_restored_store_boots),
 		SESSION_TEST(test_restored_store_boots_plain),
 		SESSION_TEST(test_restored_plain),
