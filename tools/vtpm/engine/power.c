@@ -169,6 +169,7 @@ static int begin_anew(struct engine *engine, const struct past *past, struct err
 	int ret;
 
 	announce_power_loss(engine, past);
+	tpm_forget_saved_state(engine->store);
 	ret = start_tpm(engine, engine->options.buffer_size, NULL, err);
 	if (!ret)
 		ret = new_session(engine, err);
@@ -199,6 +200,7 @@ int power_off_and_on(struct engine *engine)
 	int ret;
 
 	tpm_shutdown();
+	tpm_forget_saved_state(engine->store);
 	ret = tpm_power_cycle(engine->options.buffer_size, &err);
 	if (!ret)
 		ret = new_session(engine, &err);

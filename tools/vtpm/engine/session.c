@@ -64,6 +64,7 @@ int session_drop(struct engine *engine)
 
 	vnvram_delete(engine->store, VOLATILE_ENTRY);
 	vnvram_delete(engine->store, RECORD_ENTRY);
+	tpm_forget_saved_state(engine->store);
 	ret = engine_persist(engine);
 	if (!ret)
 		memory_clear(engine->memory);

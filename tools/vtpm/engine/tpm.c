@@ -310,6 +310,15 @@ bool tpm_may_be_cancelled(const uint8_t *command, size_t size)
 	}
 }
 
+/*
+ * TPM 1.2 keeps what SaveState saved in an entry of its own. TPM 2.0 keeps it in its permanent
+ * state, where Shutdown(CLEAR) invalidates it.
+ */
+void tpm_forget_saved_state(struct vnvram *store)
+{
+	vnvram_delete(store, TPM_SAVESTATE_NAME);
+}
+
 void tpm_shutdown(void)
 {
 	static const uint8_t shutdown_clear[] = {

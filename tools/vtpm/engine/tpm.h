@@ -176,6 +176,15 @@ void tpm_failure(uint8_t *response);
 void tpm_shutdown(void);
 
 /**
+ * tpm_forget_saved_state - forget what the guest saved for its next start
+ * @store: where it is; changed, but not committed
+ *
+ * On hardware the firmware decides whether a start may go on with it, and does not let a
+ * boot do so. Here nobody would: a guest could take its PCRs over its own reboot.
+ */
+void tpm_forget_saved_state(struct vnvram *store);
+
+/**
  * tpm_stop - power the TPM off
  */
 void tpm_stop(void);

@@ -182,6 +182,57 @@ static void test_restored_store_is_one_behind(void **state)
 	engine_shutdown(&run);
 }
 
+/* What a guest told its TPM to keep over a loss of power does not get over its reboot. */
+static void reboot_after(const char *version, const char *save, const char *startup, bool kill)
+{
+	const struct engine_how how = {
+		.store = store, .tpm = version, .memory = memory, .features = true,
+		.create = true,
+	};
+	struct frontend frontend = { .features = FRONTEND_FEATURES };
+	struct engine_run run = engine_start(&how);
+	bool tpm12 = !strcmp(version, "1.2");
+	struct engine_how again = how;
+	struct packet first, response;
+
+	assert_true(engine_is_up(&run));
+	assert_true(frontend_begin(&frontend, run.guest));
+	assert_int_equal(frontend_do(&frontend, tpm12 ? tpm12_startup() : tpm2_startup()), 0);
+	assert_int_equal(frontend_run(&frontend, tpm12 ? tpm12_pcr_read(8) : tpm2_pcr_read(8),
+				      &first), 0);
+	assert_int_equal(frontend_do(&frontend, tpm12 ? tpm12_extend(8) : tpm2_pcr_extend(8)), 0);
+	assert_int_equal(frontend_do(&frontend, command("%s", save)), 0);
+	if (kill)
+		engine_kill(&run);
+	else
+		engine_shutdown(&run);
+	again.create = false;
+	run = engine_start(&again);
+	assert_true(engine_is_up(&run));
+	frontend = (struct frontend){ .features = FRONTEND_FEATURES };
+	assert_true(frontend_begin(&frontend, run.guest));
+	if (!frontend_do(&frontend, command("%s", startup))) {
+		assert_int_equal(frontend_run(&frontend, tpm12 ? tpm12_pcr_read(8) :
+					      tpm2_pcr_read(8), &response), 0);
+		/* The digest comes last. */
+		assert_int_equal(response.size, first.size);
+		assert_memory_equal(response.bytes + first.size - 20, first.bytes + first.size - 20,
+				    20);
+	}
+	engine_kill(&run);
+}
+
+static void test_saved_state_is_lost(void **state)
+{
+	(void)state;
+	for (int kill = 0; kill < 2; kill++) {
+		reboot_after("2.0", "80010000000c000001450001", "80010000000c000001440001", kill);
+		assert_int_equal(truncate(store, 0), 0);
+		reboot_after("1.2", "00c10000000a00000098", "00c10000000c000000990002", kill);
+		assert_int_equal(truncate(store, 0), 0);
+	}
+}
+
 static void test_restored_store_boots(void **state)
 {
 	struct frontend frontend, fresh = { .features = FRONTEND_FEATURES };
@@ -612,6 +663,7 @@ int main(void)
 		SESSION_TEST(test_restored_does_not_fit),
 		SESSION_TEST(test_restored_with_a_gap),
 		SESSION_TEST(test_restored_store_is_one_behind),
+		SESSION_TEST(test_saved_state_is_lost),
 		SESSION_TEST(test_restored_store_boots),
 		SESSION_TEST(test_restored_store_boots_plain),
 		SESSION_TEST(test_restored_plain),
