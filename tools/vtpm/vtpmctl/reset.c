@@ -16,33 +16,7 @@ static const char usage[] =
 	"  -y, --yes     do not ask\n"
 	"  -h, --help    show this text and exit\n";
 
-/* Returns -1 to go on, or the code to exit with. */
-static int parse(int argc, char **argv, bool *yes)
-{
-	static const struct option options[] = {
-		{ "yes", no_argument, NULL, 'y' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 }
-	};
-	int option;
-
-	optind = 0;
-	while ((option = getopt_long(argc, argv, "yh", options, NULL)) >= 0) {
-		if (option == 'h') {
-			fputs(usage, stdout);
-			return EXIT_SUCCESS;
-		}
-		if (option != 'y') {
-			fputs(usage, stderr);
-			return EXIT_USAGE;
-		}
-		*yes = true;
-	}
-	if (optind + 1 == argc)
-		return -1;
-	fputs(usage, stderr);
-	return EXIT_USAGE;
-}
+static const struct arguments arguments = { usage, "yes", 'y', 1 };
 
 static bool ask(const char *uuid)
 {
@@ -57,8 +31,8 @@ static bool ask(const char *uuid)
 int command_reset(const char *socket, int argc, char **argv)
 {
 	json_t *response;
-	bool yes = false;
-	int ret = parse(argc, argv, &yes);
+	bool yes;
+	int ret = parse_arguments(&arguments, argc, argv, &yes);
 
 	if (ret >= 0)
 		return ret;

@@ -10,8 +10,10 @@ static const char usage[] =
 	"Usage: vtpmctl show UUID [--json]\n"
 	"Show all that is known about one vTPM.\n"
 	"\n"
-	"      --json    write what vtpmd says, in JSON\n"
+	"  -j, --json    write what vtpmd says, in JSON\n"
 	"  -h, --help    show this text and exit\n";
+
+static const struct arguments arguments = { usage, "json", 'j', 1 };
 
 static void print_text(const char *name, const json_t *object, const char *key)
 {
@@ -110,38 +112,11 @@ static int print_vtpm(const json_t *vtpm)
 	return EXIT_SUCCESS;
 }
 
-/* Returns -1 to go on, or the code to exit with. */
-static int parse(int argc, char **argv, int *json)
-{
-	const struct option options[] = {
-		{ "json", no_argument, json, 1 },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 }
-	};
-	int option;
-
-	optind = 0;
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
-		if (option == 'h') {
-			fputs(usage, stdout);
-			return EXIT_SUCCESS;
-		}
-		if (option) {
-			fputs(usage, stderr);
-			return EXIT_USAGE;
-		}
-	}
-	if (optind + 1 == argc)
-		return -1;
-	fputs(usage, stderr);
-	return EXIT_USAGE;
-}
-
 int command_show(const char *socket, int argc, char **argv)
 {
 	json_t *response;
-	int json = 0;
-	int ret = parse(argc, argv, &json);
+	bool json;
+	int ret = parse_arguments(&arguments, argc, argv, &json);
 
 	if (ret >= 0)
 		return ret;

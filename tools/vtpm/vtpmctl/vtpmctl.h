@@ -3,6 +3,8 @@
 #ifndef VTPMCTL_H
 #define VTPMCTL_H
 
+#include <stdbool.h>
+
 #include <jansson.h>
 
 #define EXIT_USAGE	2
@@ -46,6 +48,31 @@ const char *format_number(const json_t *object, const char *key, char *buffer, s
  * Return: code to exit with.
  */
 int print_json(const json_t *response);
+
+/**
+ * struct arguments - what a subcommand takes
+ * @usage: its help
+ * @flag: the one option that it has besides --help
+ * @letter: short form of @flag
+ * @operands: how many words must follow
+ */
+struct arguments {
+	const char *usage;
+	const char *flag;
+	char letter;
+	int operands;
+};
+
+/**
+ * parse_arguments - read the arguments of a subcommand
+ * @arguments: what it takes
+ * @argc: words from the subcommand on
+ * @argv: likewise; the operands are at @argv[optind] afterwards
+ * @set: whether the flag was given
+ *
+ * Return: -1, go on; otherwise the code to exit with, and the help has been shown.
+ */
+int parse_arguments(const struct arguments *arguments, int argc, char **argv, bool *set);
 
 /**
  * command_show - vtpmctl show
