@@ -20,9 +20,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/fs.h>
-#if __has_include(<linux/hex.h>)
 #include <linux/hex.h>
-#endif
 #include <linux/interrupt.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
