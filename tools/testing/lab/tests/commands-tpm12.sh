@@ -8,6 +8,7 @@
 
 g() { guest g2 "cd /root; $1"; }
 
+check "its TPM is to be a new one" unmake g2
 fresh g2
 is "it is a TPM 1.2" "$(g "cat /sys/class/tpm/tpm0/tpm_version_major")" 1
 check "there is no resource manager device" g "test ! -e /dev/tpmrm0"

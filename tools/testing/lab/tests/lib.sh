@@ -102,6 +102,15 @@ create() {
 # fresh NAME: boot it anew and wait for its TPM
 fresh() { destroy "$1" && create "$1" && wait_tpm "$1"; }
 
+# unmake NAME: destroy it and its TPM; the next boot makes a new one
+unmake() {
+	local uuid
+	uuid=$(uuid_of "$1")
+	forgotten() { ! vtpmctl list --json | grep -q "$uuid"; }
+	destroy "$1" && await 30 forgotten &&
+		rm -f "/var/lib/xen-vtpm/made/$uuid" "/var/lib/xen-vtpm/$uuid.vtpm"
+}
+
 # sound NAME: it answers, and its TPM too, without an error
 sound() {
 	guest-wait "$1" 0 2>/dev/null || return 1
