@@ -36,7 +36,7 @@ root_packages() {
 		dropbear-bin xen-utils-$1 xenstore-utils
 		tpm2-tools libtss2-tcti-device0$t64 tpm-tools trousers
 		swtpm swtpm-tools libtpms0
-		libevent-2.1-7$t64 libjansson4 libinih1 libseccomp2
+		libevent-2.1-7$t64 libjansson4 libinih1 libseccomp2 libtasn1-6
 	LIST
 }
 
@@ -44,7 +44,7 @@ root_packages() {
 toolchain_packages() {
 	cat <<-LIST
 		build-essential linux-headers-amd64 kmod pkg-config busybox-static
-		libtpms-dev libevent-dev libjansson-dev libinih-dev libseccomp-dev
+		libtpms-dev libtasn1-6-dev libevent-dev libjansson-dev libinih-dev libseccomp-dev
 		libxen-dev libssl-dev
 	LIST
 }

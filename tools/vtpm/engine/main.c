@@ -11,6 +11,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <libtpms/tpm_library.h>
 #include <openssl/crypto.h>
 
 #include "engine.h"
@@ -33,24 +34,51 @@ static int set_up_signals(struct engine *engine, struct error *err)
 	return 0;
 }
 
-static int open_store(struct engine *engine, struct error *err)
+/* The key is nowhere else in the process when this is over. */
+static int read_key(struct engine *engine, struct error *err)
 {
-	const struct engine_options *options = &engine->options;
-	int ret;
+	uint8_t key[VNVRAM_KEY_SIZE];
+	int fd = engine->options.key_fd, ret = 0;
 
-	engine->store = vnvram_new(&options->uuid, options->tpm, &vnvram_system_io);
-	if (!engine->store || tpm_register_entries(engine->store) ||
-	    vnvram_register(engine->store, RECORD_ENTRY, RECORD_MAX))
-		return error_set(err, ENOMEM, "out of memory");
-	vnvram_attach(engine->store, options->store_fd, options->store_name);
-	ret = vnvram_lock(engine->store, err);
-	if (ret)
-		return ret;
-	ret = options->create ? vnvram_format(engine->store, err) :
-		vnvram_start(engine->store, err);
+	if (fd < 0)
+		return 0;
+	if (read(fd, key, sizeof(key)) == (ssize_t)sizeof(key))
+		vnvram_set_key(engine->store, key);
+	else
+		ret = error_set(err, ENOKEY, "%s: cannot read its key", engine->options.store_name);
+	explicit_bzero(key, sizeof(key));
+	close(fd);
+	return ret;
+}
+
+static int start_store(struct engine *engine, struct error *err)
+{
+	int ret = vnvram_lock(engine->store, err);
+
+	if (!ret)
+		ret = engine->options.create ? vnvram_format(engine->store, err) :
+			vnvram_start(engine->store, err);
 	if (!ret && *vnvram_warning(engine->store))
 		log_warning(&engine->log, "%s", vnvram_warning(engine->store));
 	return ret;
+}
+
+static int open_store(struct engine *engine, struct error *err)
+{
+	const struct engine_options *options = &engine->options;
+	const struct vnvram_identity identity = {
+		.uuid = options->uuid,
+		.tpm = options->tpm,
+		.engine = TPMLIB_GetVersion(),
+	};
+	int ret;
+
+	engine->store = vnvram_new(&identity, &vnvram_system_io);
+	if (!engine->store || entries_register(engine->store))
+		return error_set(err, ENOMEM, "out of memory");
+	vnvram_attach(engine->store, options->store_fd, options->store_name);
+	ret = read_key(engine, err);
+	return ret ? ret : start_store(engine, err);
 }
 
 static int open_memory(struct engine *engine, struct error *err)
@@ -67,7 +95,7 @@ static int open_memory(struct engine *engine, struct error *err)
 
 static int bring_up(struct engine *engine, struct error *err)
 {
-	int ret = sandbox_prepare(err);
+	int ret = sandbox_prepare(&engine->log, err);
 
 	/* The machine's OpenSSL configuration has no say in what a TPM computes. */
 	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
@@ -81,6 +109,9 @@ static int bring_up(struct engine *engine, struct error *err)
 		ret = open_memory(engine, err);
 	if (!ret)
 		ret = session_start(engine, err);
+	/* A store that is refused stays as it is. */
+	if (!ret)
+		ret = vnvram_take(engine->store, err);
 	if (ret)
 		return ret;
 	engine->cancel = cancel_new(tpm_cancel, err);
@@ -95,16 +126,19 @@ static int bring_up(struct engine *engine, struct error *err)
 static bool state_is_refused(int ret)
 {
 	return ret == -EINVAL || ret == -ENODATA || ret == -EPROTO || ret == -EXDEV ||
-	       ret == -EUCLEAN || ret == -EFBIG || ret == -EEXIST;
+	       ret == -EUCLEAN || ret == -EFBIG || ret == -EEXIST || ret == -ENOKEY ||
+	       ret == -EKEYREJECTED;
 }
 
 static enum engine_exit refuse(struct engine *engine, int ret, const struct error *err)
 {
-	log_error(&engine->log, "%s", err->text);
-	if (ret == -EBUSY)
-		return ENGINE_EXIT_LOCKED;
+	/* vtpmd tries again, and says so itself. */
+	if (ret != -EBUSY)
+		log_error(&engine->log, "%s", err->text);
 	engine_report(engine, state_is_refused(ret) ? CONTROL_REFUSED : CONTROL_FAILED,
 		      err->text);
+	if (ret == -EBUSY)
+		return ENGINE_EXIT_LOCKED;
 	return state_is_refused(ret) ? ENGINE_EXIT_REFUSED : ENGINE_EXIT_FAILED;
 }
 
@@ -117,7 +151,7 @@ static int power_off(struct engine *engine)
 	return session_drop(engine);
 }
 
-static int finish(struct engine *engine)
+static int settle(struct engine *engine)
 {
 	switch (engine->end) {
 	case CONTROL_POWER_OFF:
@@ -127,6 +161,17 @@ static int finish(struct engine *engine)
 	default:
 		return 0;
 	}
+}
+
+/* A store that is not given back is no harm: this host takes it again. */
+static int finish(struct engine *engine)
+{
+	struct error err;
+	int ret = settle(engine);
+
+	if (!ret && vnvram_release(engine->store, &err))
+		log_warning(&engine->log, "%s", err.text);
+	return ret;
 }
 
 static enum engine_exit serve(struct engine *engine)

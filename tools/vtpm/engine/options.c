@@ -22,6 +22,7 @@ static const char usage[] =
 	"\n"
 	"  --store-fd N      the TPM's state, open for reading and writing\n"
 	"  --store-name PATH its name, for messages\n"
+	"  --key-fd N        its key, 32 bytes; without one it is not encrypted\n"
 	"  --control-fd N    socket to vtpmd\n"
 	"  --log-fd N        where to log (default: 2)\n"
 	"  --uuid UUID       name of the vTPM\n"
@@ -38,13 +39,15 @@ static const char usage[] =
 	"  --version         show the version and exit\n";
 
 enum option_id {
-	OPT_STORE = 1, OPT_STORE_NAME, OPT_CONTROL, OPT_LOG, OPT_UUID, OPT_TPM, OPT_CREATE, OPT_CONN,
-	OPT_BUFFER, OPT_MEMORY, OPT_DOMAIN, OPT_FEATURES, OPT_NO_SANDBOX, OPT_HELP, OPT_VERSION,
+	OPT_STORE = 1, OPT_STORE_NAME, OPT_KEY, OPT_CONTROL, OPT_LOG, OPT_UUID, OPT_TPM, OPT_CREATE,
+	OPT_CONN, OPT_BUFFER, OPT_MEMORY, OPT_DOMAIN, OPT_FEATURES, OPT_NO_SANDBOX, OPT_HELP,
+	OPT_VERSION,
 };
 
 static const struct option long_options[] = {
 	{ "store-fd", required_argument, NULL, OPT_STORE },
 	{ "store-name", required_argument, NULL, OPT_STORE_NAME },
+	{ "key-fd", required_argument, NULL, OPT_KEY },
 	{ "control-fd", required_argument, NULL, OPT_CONTROL },
 	{ "log-fd", required_argument, NULL, OPT_LOG },
 	{ "uuid", required_argument, NULL, OPT_UUID },
@@ -148,6 +151,8 @@ static int parse_one(struct engine_options *options, int option, struct error *e
 	case OPT_STORE_NAME:
 		options->store_name = optarg;
 		return 0;
+	case OPT_KEY:
+		return set_fd(&options->key_fd, "--key-fd", optarg, err);
 	case OPT_CONTROL:
 		return set_fd(&options->control_fd, "--control-fd", optarg, err);
 	case OPT_LOG:
@@ -193,6 +198,7 @@ int options_parse(struct engine_options *options, int argc, char **argv, struct 
 	*options = (struct engine_options){
 		.store_fd = -1,
 		.store_name = "the store",
+		.key_fd = -1,
 		.control_fd = -1,
 		.memory_fd = -1,
 		.log_fd = STDERR_FILENO,

@@ -29,6 +29,7 @@ enum engine_domain {
  * struct engine_options - the command line
  * @store_fd: the store, open for reading and writing
  * @store_name: its name, for messages
+ * @key_fd: where the store's key can be read, or -1
  * @control_fd: socket to vtpmd, or -1
  * @log_fd: where to log
  * @memory_fd: the state memory, or -1
@@ -45,6 +46,7 @@ enum engine_domain {
 struct engine_options {
 	int store_fd;
 	const char *store_name;
+	int key_fd;
 	int control_fd;
 	int log_fd;
 	int memory_fd;

@@ -58,7 +58,7 @@ int engine_persist(struct engine *engine)
 		tpm_mark_saved();
 		return 0;
 	}
-	while (vnvram_commit(engine->store, &err)) {
+	while (vnvram_process(engine->store, &err)) {
 		if (vnvram_had_fatal_error(engine->store) || engine->stopping)
 			return fail(engine, err.text);
 		complain(engine, &err, pause);
@@ -78,9 +78,9 @@ int engine_persist(struct engine *engine)
 static int fill_entries(struct engine *engine, const uint8_t *state, size_t state_size,
 			const uint8_t *record, size_t record_size)
 {
-	int ret = vnvram_write(engine->store, VOLATILE_ENTRY, state, state_size);
+	int ret = vnvram_write_async(engine->store, VOLATILE_ENTRY, state, state_size);
 
-	return ret ? ret : vnvram_write(engine->store, RECORD_ENTRY, record, record_size);
+	return ret ? ret : vnvram_write_async(engine->store, RECORD_ENTRY, record, record_size);
 }
 
 /*
@@ -140,7 +140,7 @@ void engine_idle(struct engine *engine)
 	    !memory_read(engine->memory, &record, &size, &state, &state_size) ||
 	    fill_entries(engine, state, state_size, record, size))
 		return;
-	if (!vnvram_commit(engine->store, &err)) {
+	if (!vnvram_process(engine->store, &err)) {
 		engine->session.saved_steps = engine->session.record.steps;
 		note_commit(engine);
 		return;

@@ -9,13 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <xen/vtpm.h>
-
-/* Name of the record's entry in the store. */
-#define RECORD_ENTRY		"session"
-
-#define RECORD_HEADER_SIZE	56
-#define RECORD_MAX		(RECORD_HEADER_SIZE + VTPM_MAX_TRANSFER)
+#include "entries.h"
 
 #define RECORD_SUSPENDED	1	/* the mark */
 #define RECORD_RESPONSE		2	/* the response of @sequence is there */

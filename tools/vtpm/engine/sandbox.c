@@ -48,13 +48,25 @@ static const int allowed[] = {
 	SCMP_SYS(rt_sigprocmask),
 };
 
-int sandbox_prepare(struct error *err)
+/*
+ * What is in memory now or gets there later is never swapped out. Without the right to do
+ * that (RLIMIT_MEMLOCK) an engine works all the same.
+ */
+static void lock_memory(const struct log *log)
+{
+	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT))
+		log_warning(log, "the TPM's state may be swapped out: cannot lock memory: %s",
+			    strerror(errno));
+}
+
+int sandbox_prepare(const struct log *log, struct error *err)
 {
 	static const struct rlimit none = { 0, 0 };
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) ||
 	    setrlimit(RLIMIT_CORE, &none))
 		return error_set(err, errno, "cannot give up privileges: %s", strerror(errno));
+	lock_memory(log);
 	return 0;
 }
 

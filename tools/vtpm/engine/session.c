@@ -62,8 +62,8 @@ int session_drop(struct engine *engine)
 {
 	int ret;
 
-	vnvram_delete(engine->store, VOLATILE_ENTRY);
-	vnvram_delete(engine->store, RECORD_ENTRY);
+	vnvram_clear_async(engine->store, VOLATILE_ENTRY);
+	vnvram_clear_async(engine->store, RECORD_ENTRY);
 	tpm_forget_saved_state(engine->store);
 	ret = engine_persist(engine);
 	if (!ret)

@@ -7,19 +7,10 @@
 #include <libtpms/tpm_error.h>
 #include <libtpms/tpm_library.h>
 #include <libtpms/tpm_memory.h>
-#include <libtpms/tpm_nvfilename.h>
 
 #include "tpm.h"
 #include "tpm12.h"
 #include "tpm_wire.h"
-
-/*
- * Room for each kind of state. libtpms 0.9's bounds are 177 KB of permanent state and 21 KB
- * of saved state (TPM 1.2). Together with VOLATILE_MAX and RECORD_MAX this is what stores had
- * from the beginning.
- */
-#define PERMANENT_MAX	(224 * 1024)
-#define SAVESTATE_MAX	(32 * 1024)
 
 /* Bytes of host randomness for one stir. */
 #define STIR_SIZE	48
@@ -37,17 +28,6 @@ static struct {
 	uint8_t failure[TPM_HEADER_SIZE];
 } tpm;
 
-int tpm_register_entries(struct vnvram *store)
-{
-	int ret = vnvram_register(store, TPM_PERMANENT_ALL_NAME, PERMANENT_MAX);
-
-	if (!ret)
-		ret = vnvram_register(store, VOLATILE_ENTRY, VOLATILE_MAX);
-	if (!ret)
-		ret = vnvram_register(store, TPM_SAVESTATE_NAME, SAVESTATE_MAX);
-	return ret;
-}
-
 static TPM_RESULT callback_init(void)
 {
 	return TPM_SUCCESS;
@@ -59,7 +39,7 @@ static TPM_RESULT callback_init(void)
  */
 static TPM_RESULT load_missing(const char *name)
 {
-	if (strcmp(name, TPM_PERMANENT_ALL_NAME) || tpm.manufacture)
+	if (strcmp(name, PERMANENT_ENTRY) || tpm.manufacture)
 		return TPM_RETRY;
 	log_error(tpm.setup.log, "the permanent state is missing from the store");
 	return TPM_FAIL;
@@ -95,7 +75,7 @@ static TPM_RESULT callback_load(unsigned char **data, uint32_t *length, uint32_t
 static TPM_RESULT callback_store(const unsigned char *data, uint32_t length, uint32_t number,
 				 const char *name)
 {
-	int ret = vnvram_write(tpm.setup.store, name, data, length);
+	int ret = vnvram_write_async(tpm.setup.store, name, data, length);
 
 	(void)number;
 	tpm.changed |= vnvram_dirty(tpm.setup.store);
@@ -107,7 +87,7 @@ static TPM_RESULT callback_store(const unsigned char *data, uint32_t length, uin
 
 static TPM_RESULT callback_delete(uint32_t number, const char *name, TPM_BOOL must_exist)
 {
-	int ret = vnvram_delete(tpm.setup.store, name);
+	int ret = vnvram_clear_async(tpm.setup.store, name);
 
 	(void)number;
 	tpm.changed |= !ret;
@@ -197,7 +177,7 @@ static int manufacture(struct error *err)
 
 int tpm_start(const struct tpm_setup *setup, struct error *err)
 {
-	bool present = !vnvram_read(setup->store, TPM_PERMANENT_ALL_NAME, NULL, NULL);
+	bool present = !vnvram_read(setup->store, PERMANENT_ENTRY, NULL, NULL);
 	int ret;
 
 	tpm.setup = *setup;
@@ -209,7 +189,7 @@ int tpm_start(const struct tpm_setup *setup, struct error *err)
 		return ret;
 	ret = setup->create ? manufacture(err) : power_on(err);
 	tpm.setup.state = NULL;
-	if (!ret && vnvram_read(setup->store, TPM_PERMANENT_ALL_NAME, NULL, NULL))
+	if (!ret && vnvram_read(setup->store, PERMANENT_ENTRY, NULL, NULL))
 		ret = error_set(err, EIO, "libtpms made a TPM without permanent state");
 	return ret;
 }
@@ -316,7 +296,7 @@ bool tpm_may_be_cancelled(const uint8_t *command, size_t size)
  */
 void tpm_forget_saved_state(struct vnvram *store)
 {
-	vnvram_delete(store, TPM_SAVESTATE_NAME);
+	vnvram_clear_async(store, SAVESTATE_ENTRY);
 }
 
 void tpm_shutdown(void)

@@ -11,21 +11,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "entries.h"
 #include "error.h"
 #include "log.h"
 #include "vnvram.h"
 
 /* Bytes of a TPM command's and response's header, and of a response without more. */
 #define TPM_HEADER_SIZE	10
-
-/*
- * Room for volatile state. libtpms 0.9's bound is 64 KB for TPM 2.0; 9 to 13 KB are
- * usual.
- */
-#define VOLATILE_MAX	(72 * 1024)
-
-/* Name of the volatile state's entry in the store, and libtpms' name for it. */
-#define VOLATILE_ENTRY	"volatilestate"
 
 /**
  * struct tpm_setup - what the TPM needs
@@ -47,14 +39,6 @@ struct tpm_setup {
 	struct vnvram *store;
 	const struct log *log;
 };
-
-/**
- * tpm_register_entries - register what libtpms stores
- * @store: a store that has not been started
- *
- * Return: 0 or a negative errno of vnvram_register().
- */
-int tpm_register_entries(struct vnvram *store);
 
 /**
  * tpm_start - power the TPM on

@@ -1,154 +1,125 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The bytes of a store: headers, slots and entries. vnvram.h has the layout. */
+/* The bytes of a store, which Documentation/vnvram.asn describes. */
 #include <errno.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "der.h"
 #include "vnvram_internal.h"
 
-#define MAGIC_SIZE	8
+static const char format_name[] = "xen-vtpm store";
 
-static const char header_magic[] = "xenvtpm\n";
-static const char slot_magic[] = "vtpmslot";
+/* Slots are whole blocks. */
+#define BLOCK_SIZE	4096
+/* What a commit needs beside the entries, at most. */
+#define SLOT_OVERHEAD	256
+#define MAX_SLOT_SIZE	(1U << 30)
 
-uint32_t get_le32(const uint8_t *p)
+static size_t entry_room(size_t name_size, size_t size)
 {
-	return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-uint64_t get_le64(const uint8_t *p)
-{
-	return get_le32(p) | (uint64_t)get_le32(p + 4) << 32;
-}
-
-void put_le32(uint8_t *p, uint32_t value)
-{
-	for (int i = 0; i < 4; i++)
-		p[i] = value >> (8 * i);
-}
-
-void put_le64(uint8_t *p, uint64_t value)
-{
-	put_le32(p, value);
-	put_le32(p + 4, value >> 32);
-}
-
-static uint64_t round_up(uint64_t value, uint64_t unit)
-{
-	return (value + unit - 1) / unit * unit;
+	return der_size(der_size(name_size) + der_size(size));
 }
 
 uint64_t slot_size_needed(const struct vnvram *store)
 {
-	uint64_t size = VNVRAM_SLOT_HEADER_SIZE;
+	uint64_t size = SLOT_OVERHEAD;
 
 	for (unsigned int i = 0; i < store->entry_count; i++)
-		size += ENTRY_HEADER_SIZE + store->entries[i].max_size;
-	return round_up(size, 4096);
+		size += entry_room(VNVRAM_NAME_SIZE - 1, store->entries[i].max_size);
+	return (size + BLOCK_SIZE - 1) / BLOCK_SIZE * BLOCK_SIZE;
 }
 
-off_t slot_offset(const struct vnvram *store, unsigned int slot)
+static size_t content_size(const struct vnvram *store)
 {
-	return VNVRAM_HEADER_SIZE + slot * store->slot_size;
+	return der_size(strlen(format_name)) + der_number_size(VNVRAM_FORMAT_VERSION) +
+	       der_size(UUID_SIZE) + der_number_size(store->identity.tpm) +
+	       der_number_size(store->identity.engine) + der_number_size(store->slot_size) +
+	       der_size(SALT_SIZE);
 }
 
-int digest_buffer(const void *data, size_t size, uint8_t *digest)
+/* Also notes the digest, which the slots refer to. */
+int header_encode(struct vnvram *store, uint8_t *sector)
 {
-	return EVP_Digest(data, size, digest, NULL, EVP_sha256(), NULL) == 1 ? 0 : -ENOMEM;
-}
-
-static int digest_slot(const struct vnvram *store, const uint8_t *header,
-		       const uint8_t *payload, size_t size, uint8_t *digest)
-{
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	bool ok;
-
-	if (!ctx)
-		return -ENOMEM;
-	ok = EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 &&
-	     EVP_DigestUpdate(ctx, store->header_digest, DIGEST_SIZE) == 1 &&
-	     EVP_DigestUpdate(ctx, header, SLOT_DIGEST_OFFSET) == 1 &&
-	     EVP_DigestUpdate(ctx, payload, size) == 1 &&
-	     EVP_DigestFinal_ex(ctx, digest, NULL) == 1;
-	EVP_MD_CTX_free(ctx);
-	return ok ? 0 : -ENOMEM;
-}
-
-int header_encode(struct vnvram *store, uint8_t *header)
-{
+	size_t size = content_size(store);
+	struct bytes content;
+	uint8_t *at = sector;
 	int ret;
 
-	memset(header, 0, VNVRAM_HEADER_SIZE);
-	memcpy(header, header_magic, MAGIC_SIZE);
-	put_le32(header + 8, VNVRAM_FORMAT_VERSION);
-	put_le32(header + 12, store->tpm);
-	memcpy(header + 16, store->uuid.b, UUID_SIZE);
-	put_le64(header + 32, store->slot_size);
-	put_le64(header + 40, VNVRAM_HEADER_SIZE + SLOTS * store->slot_size);
-	ret = digest_buffer(header, HEADER_DIGEST_OFFSET, store->header_digest);
-	memcpy(header + HEADER_DIGEST_OFFSET, store->header_digest, DIGEST_SIZE);
+	memset(sector, 0, SECTOR_SIZE);
+	at = der_put_start(at, DER_SEQUENCE, der_size(size) + der_size(DIGEST_SIZE));
+	content = (struct bytes){ at, der_size(size) };
+	at = der_put_start(at, DER_SEQUENCE, size);
+	at = der_put(at, DER_UTF8, format_name, strlen(format_name));
+	at = der_put_number(at, DER_INTEGER, VNVRAM_FORMAT_VERSION);
+	at = der_put(at, DER_OCTETS, store->identity.uuid.b, UUID_SIZE);
+	at = der_put_number(at, DER_ENUMERATED, store->identity.tpm);
+	at = der_put_number(at, DER_INTEGER, store->identity.engine);
+	at = der_put_number(at, DER_INTEGER, store->slot_size);
+	at = der_put(at, DER_OCTETS, store->salt, SALT_SIZE);
+	ret = digest_parts(&content, 1, store->header_digest);
+	der_put(at, DER_OCTETS, store->header_digest, DIGEST_SIZE);
 	return ret;
 }
 
-static int check_identity(const struct vnvram *store, const uint8_t *header, struct error *err)
+static int decode_rest(struct header *header, struct der_reader *content)
 {
-	struct uuid uuid;
-	char text[UUID_TEXT_SIZE];
+	uint64_t tpm, engine;
 
-	memcpy(uuid.b, header + 16, UUID_SIZE);
-	if (!uuid_equal(&uuid, &store->uuid))
-		return error_set(err, EXDEV, "%s: belongs to another vTPM, %s",
-				 store->file, uuid_format(&uuid, text));
-	if (get_le32(header + 12) != store->tpm)
-		return error_set(err, EXDEV, "%s: holds a TPM %s, but a TPM %s is wanted",
-				 store->file, store->tpm == VNVRAM_TPM_20 ? "1.2" : "2.0",
-				 store->tpm == VNVRAM_TPM_20 ? "2.0" : "1.2");
+	if (der_read_fixed(content, header->identity.uuid.b, UUID_SIZE) ||
+	    der_read_number(content, DER_ENUMERATED, &tpm) ||
+	    der_read_number(content, DER_INTEGER, &engine) ||
+	    der_read_number(content, DER_INTEGER, &header->slot_size) ||
+	    der_read_fixed(content, header->salt, SALT_SIZE) || content->left ||
+	    (tpm != VNVRAM_TPM_12 && tpm != VNVRAM_TPM_20) || engine > UINT32_MAX ||
+	    !header->slot_size || header->slot_size > MAX_SLOT_SIZE ||
+	    header->slot_size % BLOCK_SIZE)
+		return -EINVAL;
+	header->identity.tpm = tpm;
+	header->identity.engine = engine;
 	return 0;
 }
 
-static int check_sizes(struct vnvram *store, const uint8_t *header, uint64_t file_size,
-		       struct error *err)
+static int decode_content(struct header *header, struct der_reader content, const char *file,
+			  struct error *err)
 {
-	uint64_t slot_size = get_le64(header + 32);
-	uint64_t declared = get_le64(header + 40);
+	char name[sizeof(format_name)];
+	uint64_t version;
 
-	if (slot_size > UINT32_MAX || slot_size % 4096 ||
-	    declared != VNVRAM_HEADER_SIZE + SLOTS * slot_size)
-		return error_set(err, EUCLEAN, "%s: damaged: its header makes no sense",
-				 store->file);
-	if (slot_size < slot_size_needed(store))
-		return error_set(err, EFBIG, "%s: its slots of %llu bytes are too small, "
-				 "%llu bytes are needed", store->file,
-				 (unsigned long long)slot_size,
-				 (unsigned long long)slot_size_needed(store));
-	if (file_size < declared)
-		return error_set(err, ENODATA, "%s: truncated: it has %llu bytes and "
-				 "was made with %llu", store->file,
-				 (unsigned long long)file_size, (unsigned long long)declared);
-	store->slot_size = slot_size;
-	return 0;
+	if (der_read_text(&content, name, sizeof(name)) || strcmp(name, format_name) ||
+	    der_read_number(&content, DER_INTEGER, &version))
+		return error_set(err, EINVAL, "%s: is not the state of a vTPM, or its header "
+				 "was overwritten", file);
+	if (version != VNVRAM_FORMAT_VERSION)
+		return error_set(err, EPROTO, "%s: has format version %llu, only versions 1 to %u "
+				 "are known", file, (unsigned long long)version,
+				 VNVRAM_FORMAT_VERSION);
+	header->version = version;
+	return decode_rest(header, &content) ?
+		error_set(err, EUCLEAN, "%s: damaged: its header makes no sense", file) : 0;
 }
 
-int header_decode(struct vnvram *store, const uint8_t *header, uint64_t file_size,
+int header_decode(struct header *header, const uint8_t *sector, const char *file,
 		  struct error *err)
 {
-	int ret;
+	struct der_reader reader = { sector, SECTOR_SIZE }, outer, content;
+	uint8_t written[DIGEST_SIZE];
+	struct bytes covered;
 
-	if (memcmp(header, header_magic, MAGIC_SIZE))
+	if (der_enter(&reader, DER_SEQUENCE, &outer))
 		return error_set(err, EINVAL, "%s: is not the state of a vTPM, or its header "
-				 "was overwritten", store->file);
-	if (get_le32(header + 8) != VNVRAM_FORMAT_VERSION)
-		return error_set(err, EPROTO, "%s: has format version %u, only version %u is known",
-				 store->file, get_le32(header + 8), VNVRAM_FORMAT_VERSION);
-	ret = digest_buffer(header, HEADER_DIGEST_OFFSET, store->header_digest);
-	if (ret)
-		return error_set(err, -ret, "%s: cannot compute a checksum", store->file);
-	if (memcmp(header + HEADER_DIGEST_OFFSET, store->header_digest, DIGEST_SIZE))
+				 "was overwritten", file);
+	covered.at = outer.at;
+	if (der_enter(&outer, DER_SEQUENCE, &content))
+		return error_set(err, EINVAL, "%s: is not the state of a vTPM, or its header "
+				 "was overwritten", file);
+	covered.size = outer.at - (const uint8_t *)covered.at;
+	if (digest_parts(&covered, 1, header->digest))
+		return error_set(err, ENOMEM, "%s: cannot compute a checksum", file);
+	if (der_read_fixed(&outer, written, DIGEST_SIZE) || outer.left ||
+	    memcmp(written, header->digest, DIGEST_SIZE))
 		return error_set(err, EUCLEAN, "%s: damaged: the checksum of its header is wrong",
-				 store->file);
-	ret = check_identity(store, header, err);
-	return ret ? ret : check_sizes(store, header, file_size, err);
+				 file);
+	return decode_content(header, content, file, err);
 }
 
 static int slot_reserve(struct vnvram *store, size_t size)
@@ -168,113 +139,169 @@ static int slot_reserve(struct vnvram *store, size_t size)
 	return 0;
 }
 
-static uint8_t *entry_encode(const struct entry *entry, uint8_t *p)
+static size_t entry_content_size(const struct entry *entry)
 {
-	memset(p, 0, ENTRY_HEADER_SIZE);
-	memcpy(p, entry->name, VNVRAM_NAME_SIZE);
-	put_le32(p + VNVRAM_NAME_SIZE, entry->size);
-	p += ENTRY_HEADER_SIZE;
-	if (entry->size)
-		memcpy(p, entry->data, entry->size);
-	return p + entry->size;
+	return der_size(strlen(entry->name)) + der_size(entry->size);
 }
 
-/* Builds the image of a slot in store->slot. */
-int slot_encode(struct vnvram *store, uint64_t generation, size_t *size)
+static size_t entries_size(const struct vnvram *store)
 {
-	size_t total = VNVRAM_SLOT_HEADER_SIZE;
-	uint32_t count = 0;
-	uint8_t *p;
-	int ret;
+	size_t size = 0;
 
 	for (unsigned int i = 0; i < store->entry_count; i++)
 		if (store->entries[i].present)
-			total += ENTRY_HEADER_SIZE + store->entries[i].size;
-	ret = slot_reserve(store, total);
+			size += der_size(entry_content_size(&store->entries[i]));
+	return size;
+}
+
+static uint8_t *put_entries(const struct vnvram *store, uint8_t *at, size_t size)
+{
+	at = der_put_start(at, DER_SEQUENCE, size);
+	for (unsigned int i = 0; i < store->entry_count; i++) {
+		const struct entry *entry = &store->entries[i];
+
+		if (!entry->present)
+			continue;
+		at = der_put_start(at, DER_SEQUENCE, entry_content_size(entry));
+		at = der_put(at, DER_UTF8, entry->name, strlen(entry->name));
+		at = der_put(at, DER_OCTETS, entry->data, entry->size);
+	}
+	return at;
+}
+
+static uint8_t *put_head(const struct vnvram *store, uint8_t *at, const struct slot_info *slot,
+			 size_t size, size_t encryption)
+{
+	at = der_put_start(at, DER_SEQUENCE, size);
+	at = der_put_number(at, DER_INTEGER, slot->generation);
+	at = der_put_number(at, DER_INTEGER, store->identity.engine);
+	if (!encryption)
+		return at;
+	at = der_put_start(at, DER_SEQUENCE, encryption);
+	at = der_put(at, DER_OCTETS, store->key_id, VNVRAM_KEY_ID_SIZE);
+	return der_put(at, DER_OCTETS, slot->nonce, NONCE_SIZE);
+}
+
+static int slot_checksum(const uint8_t *header_digest, const struct slot_info *slot,
+			 uint8_t *result)
+{
+	const struct bytes parts[] = {
+		{ header_digest, DIGEST_SIZE },
+		{ slot->head, slot->head_size },
+		{ slot->body, slot->body_size },
+	};
+
+	return digest_parts(parts, 3, result);
+}
+
+/* Builds the image of a slot in store->slot: head, body, checksum. */
+int slot_encode(struct vnvram *store, uint64_t generation, size_t *size)
+{
+	struct slot_info slot = { .generation = generation, .encrypted = store->encrypted };
+	size_t encryption = slot.encrypted ?
+		der_size(VNVRAM_KEY_ID_SIZE) + der_size(NONCE_SIZE) : 0;
+	size_t head = der_number_size(generation) + der_number_size(store->identity.engine) +
+		      (encryption ? der_size(encryption) : 0);
+	size_t entries = entries_size(store), content;
+	uint8_t *at;
+	int ret;
+
+	slot.head_size = der_size(head);
+	slot.body_size = der_size(entries) + (slot.encrypted ? TAG_SIZE : 0);
+	content = slot.head_size + der_size(slot.body_size) + der_size(DIGEST_SIZE);
+	*size = der_size(content);
+	ret = slot_reserve(store, *size);
+	if (!ret && slot.encrypted)
+		ret = random_bytes(slot.nonce, NONCE_SIZE);
 	if (ret)
 		return ret;
-	p = store->slot + VNVRAM_SLOT_HEADER_SIZE;
-	for (unsigned int i = 0; i < store->entry_count; i++) {
-		if (!store->entries[i].present)
-			continue;
-		p = entry_encode(&store->entries[i], p);
-		count++;
-	}
-	memset(store->slot, 0, VNVRAM_SLOT_HEADER_SIZE);
-	memcpy(store->slot, slot_magic, MAGIC_SIZE);
-	put_le64(store->slot + 8, generation);
-	put_le32(store->slot + 16, total - VNVRAM_SLOT_HEADER_SIZE);
-	put_le32(store->slot + 20, count);
-	*size = total;
-	return digest_slot(store, store->slot, store->slot + VNVRAM_SLOT_HEADER_SIZE,
-			   total - VNVRAM_SLOT_HEADER_SIZE, store->slot + SLOT_DIGEST_OFFSET);
+	at = der_put_start(store->slot, DER_SEQUENCE, content);
+	slot.head = at;
+	at = put_head(store, at, &slot, head, encryption);
+	at = der_put_start(at, DER_OCTETS, slot.body_size);
+	slot.body = at;
+	put_entries(store, at, entries);
+	if (slot.encrypted)
+		ret = encrypt_body(store, &slot);
+	at = der_put_start(at + slot.body_size, DER_OCTETS, DIGEST_SIZE);
+	return ret ? ret : slot_checksum(store->header_digest, &slot, at);
 }
 
-/* Takes apart the first bytes of a slot; says whether the payload is worth reading. */
-bool slot_header_plausible(const struct vnvram *store, const uint8_t *header,
-			   struct slot_info *slot)
+static int parse_head(struct slot_info *slot, struct der_reader head)
 {
-	static const uint8_t zeroes[VNVRAM_SLOT_HEADER_SIZE];
+	struct der_reader encryption;
+	uint64_t writer;
 
-	slot->blank = !memcmp(header, zeroes, sizeof(zeroes));
-	slot->generation = get_le64(header + 8);
-	slot->size = get_le32(header + 16);
-	slot->entries = get_le32(header + 20);
-	return !memcmp(header, slot_magic, MAGIC_SIZE) && slot->generation &&
-	       slot->size <= store->slot_size - VNVRAM_SLOT_HEADER_SIZE;
+	if (der_read_number(&head, DER_INTEGER, &slot->generation) || !slot->generation ||
+	    der_read_number(&head, DER_INTEGER, &writer) || writer > UINT32_MAX)
+		return -EINVAL;
+	slot->writer = writer;
+	slot->encrypted = head.left;
+	if (!head.left)
+		return 0;
+	if (der_enter(&head, DER_SEQUENCE, &encryption) || head.left ||
+	    der_read_fixed(&encryption, slot->key_id, VNVRAM_KEY_ID_SIZE) ||
+	    der_read_fixed(&encryption, slot->nonce, NONCE_SIZE) || encryption.left)
+		return -EINVAL;
+	return slot->body_size < TAG_SIZE ? -EINVAL : 0;
 }
 
-/* Sets slot->valid from the checksum. */
-int slot_check(struct vnvram *store, const uint8_t *header, struct slot_info *slot)
+/* Finds the parts of a slot, and says whether it is whole. */
+int slot_parse(const struct header *header, struct slot_info *slot)
 {
-	uint8_t digest[DIGEST_SIZE];
-	int ret = digest_slot(store, header, slot->payload, slot->size, digest);
+	struct der_reader reader = { slot->bytes, header->slot_size }, outer, head, body;
+	uint8_t written[DIGEST_SIZE], computed[DIGEST_SIZE];
 
-	if (!ret)
-		slot->valid = !memcmp(header + SLOT_DIGEST_OFFSET, digest, DIGEST_SIZE);
-	return ret;
+	if (der_enter(&reader, DER_SEQUENCE, &outer))
+		return 0;
+	slot->head = outer.at;
+	if (der_enter(&outer, DER_SEQUENCE, &head))
+		return 0;
+	slot->head_size = outer.at - slot->head;
+	if (der_enter(&outer, DER_OCTETS, &body) ||
+	    der_read_fixed(&outer, written, DIGEST_SIZE) || outer.left)
+		return 0;
+	slot->body = slot->bytes + (body.at - slot->bytes);
+	slot->body_size = body.left;
+	if (slot_checksum(header->digest, slot, computed))
+		return -ENOMEM;
+	slot->whole = !memcmp(written, computed, DIGEST_SIZE) && !parse_head(slot, head);
+	return 0;
 }
 
-static int entry_decode(struct vnvram *store, const uint8_t *p, size_t size, struct error *err)
+static int entry_decode(struct vnvram *store, struct der_reader *entries, struct error *err)
 {
-	char name[VNVRAM_NAME_SIZE + 1] = "";
+	struct der_reader content, data;
+	char name[VNVRAM_NAME_SIZE];
 	struct entry *entry;
 
-	memcpy(name, p, VNVRAM_NAME_SIZE);
+	if (der_enter(entries, DER_SEQUENCE, &content) ||
+	    der_read_text(&content, name, sizeof(name)) ||
+	    der_enter(&content, DER_OCTETS, &data) || content.left)
+		return error_set(err, EUCLEAN, "%s: damaged: its entries make no sense",
+				 store->file);
 	entry = vnvram_entry(store, name);
 	if (!entry)
 		return error_set(err, EPROTO, "%s: holds an entry '%s' that this version "
 				 "does not know", store->file, name);
-	if (entry->present || size > entry->max_size)
+	if (entry->present || data.left > entry->max_size)
 		return error_set(err, EUCLEAN, "%s: damaged: its entry '%s' makes no sense",
 				 store->file, name);
-	if (entry_set(entry, p + ENTRY_HEADER_SIZE, size))
+	if (entry_set(entry, data.at, data.left))
 		return error_set(err, ENOMEM, "%s: out of memory", store->file);
 	return 0;
 }
 
-/* Loads the entries of a valid slot. */
+/* Loads the entries of a whole slot, decrypted. */
 int slot_decode(struct vnvram *store, const struct slot_info *slot, struct error *err)
 {
-	const uint8_t *p = slot->payload;
-	size_t left = slot->size;
+	struct der_reader reader = { slot->body, slot->body_size }, entries;
+	int ret = 0;
 
-	for (uint32_t i = 0; i < slot->entries; i++) {
-		size_t size = left >= ENTRY_HEADER_SIZE ? get_le32(p + VNVRAM_NAME_SIZE) : 0;
-		int ret;
-
-		if (left < ENTRY_HEADER_SIZE || size > left - ENTRY_HEADER_SIZE)
-			break;
-		ret = entry_decode(store, p, size, err);
-		if (ret)
-			return ret;
-		p += ENTRY_HEADER_SIZE + size;
-		left -= ENTRY_HEADER_SIZE + size;
-		if (i + 1 == slot->entries && left == 0)
-			return 0;
-	}
-	if (slot->entries == 0 && left == 0)
-		return 0;
-	return error_set(err, EUCLEAN, "%s: damaged: its entries do not fill the slot",
-			 store->file);
+	if (der_enter(&reader, DER_SEQUENCE, &entries) || reader.left)
+		return error_set(err, EUCLEAN, "%s: damaged: its entries do not fill the slot",
+				 store->file);
+	while (!ret && entries.left)
+		ret = entry_decode(store, &entries, err);
+	return ret;
 }

@@ -92,29 +92,32 @@ static void test_damaged_state(void **state)
 static void replace_state(enum vnvram_tpm tpm, const char *what)
 {
 	static uint8_t bytes[65536];
+	struct vnvram_identity identity = { .tpm = tpm };
 	int fd = open(store, O_RDWR);
+	struct vnvram_info info;
 	struct vnvram *nvram;
-	struct uuid uuid;
 	struct error err;
 	const void *data;
 	size_t size;
 
-	assert_true(uuid_parse(ENGINE_UUID, &uuid));
-	nvram = vnvram_new(&uuid, tpm, &vnvram_system_io);
-	assert_int_equal(vnvram_register(nvram, "permall", sizeof(bytes)), 0);
+	assert_int_equal(vnvram_inspect(fd, store, &vnvram_system_io, &info, &err), 0);
+	assert_true(uuid_parse(ENGINE_UUID, &identity.uuid));
+	identity.engine = info.writer;
+	nvram = vnvram_new(&identity, &vnvram_system_io);
+	assert_int_equal(vnvram_register(nvram, "permall", sizeof(bytes), NULL, NULL), 0);
 	vnvram_attach(nvram, fd, store);
 	assert_int_equal(vnvram_start(nvram, &err), 0);
 	assert_int_equal(vnvram_read(nvram, "permall", &data, &size), 0);
 	memcpy(bytes, data, size);
 	if (!strcmp(what, "missing"))
-		assert_int_equal(vnvram_delete(nvram, "permall"), 0);
+		assert_int_equal(vnvram_clear_async(nvram, "permall"), 0);
 	else if (!strcmp(what, "empty"))
-		assert_int_equal(vnvram_write(nvram, "permall", "", 0), 0);
+		assert_int_equal(vnvram_write_async(nvram, "permall", "", 0), 0);
 	else if (!strcmp(what, "truncated"))
-		assert_int_equal(vnvram_write(nvram, "permall", bytes, size / 2), 0);
+		assert_int_equal(vnvram_write_async(nvram, "permall", bytes, size / 2), 0);
 	else
-		assert_int_equal(vnvram_write(nvram, "permall", "garbage, just garbage", 21), 0);
-	assert_int_equal(vnvram_commit(nvram, &err), 0);
+		assert_int_equal(vnvram_write_async(nvram, "permall", "garbage, just garbage", 21), 0);
+	assert_int_equal(vnvram_process(nvram, &err), 0);
 	vnvram_free(nvram);
 	close(fd);
 }

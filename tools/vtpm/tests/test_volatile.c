@@ -32,13 +32,13 @@ static void start_tpm(enum vnvram_tpm version)
 	struct tpm_setup setup = {
 		.version = version, .buffer_size = 4096, .create = true, .log = &log_to,
 	};
-	struct uuid uuid = { { 1 } };
+	const struct vnvram_identity identity = { .uuid = { { 1 } }, .tpm = version };
 	struct error err;
 
 	log_init(&log_to, STDERR_FILENO, "test");
 	store_fd = memfd_create("store", 0);
-	nvram = vnvram_new(&uuid, version, &vnvram_system_io);
-	assert_int_equal(tpm_register_entries(nvram), 0);
+	nvram = vnvram_new(&identity, &vnvram_system_io);
+	assert_int_equal(entries_register(nvram), 0);
 	vnvram_attach(nvram, store_fd, "store");
 	assert_int_equal(vnvram_format(nvram, &err), 0);
 	setup.store = nvram;
