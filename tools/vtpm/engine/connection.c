@@ -107,10 +107,10 @@ static size_t run(struct engine *engine, const struct connection *connection,
 
 	cancellable = tpm_may_be_cancelled(command, request->length);
 	if (cancellable)
-		cancel_begin(engine->cancel, connection->fd);
+		watch_command(engine->watch, connection->fd);
 	size = tpm_execute(request->locality, command, request->length, &response);
 	if (cancellable)
-		cancel_end(engine->cancel);
+		watch_command_end(engine->watch);
 	engine->counters.commands++;
 	memcpy(packet, response, size);
 	return size;

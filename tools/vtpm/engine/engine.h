@@ -13,14 +13,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cancel.h"
 #include "control.h"
 #include "error.h"
 #include "log.h"
+#include "freshness.h"
 #include "memory.h"
 #include "options.h"
 #include "session.h"
 #include "vnvram.h"
+#include "watch.h"
 
 #include <xen/vtpm.h>
 
@@ -56,8 +57,9 @@ struct connection {
  * @log: where to complain
  * @store: the TPM's state
  * @memory: the state memory
+ * @freshness: who knows how new the store is
  * @session: what is kept beside the TPM's own state
- * @cancel: the second thread
+ * @watch: the second thread
  * @signal_fd: SIGTERM and SIGINT arrive here
  * @stopping: no further request is taken
  * @end: what becomes of the TPM then
@@ -76,8 +78,9 @@ struct engine {
 	struct log log;
 	struct vnvram *store;
 	struct memory *memory;
+	struct freshness freshness;
 	struct session session;
-	struct cancel *cancel;
+	struct watch *watch;
 	int signal_fd;
 	bool stopping;
 	enum control_end end;
@@ -132,6 +135,14 @@ void engine_read_signal(struct engine *engine);
  * meanwhile. Then nothing may be answered.
  */
 int engine_persist(struct engine *engine);
+
+/**
+ * engine_disk_is_late - a write to the store takes too long
+ * @arg: the engine
+ *
+ * Says so in the log and to vtpmd. Called from the second thread.
+ */
+void engine_disk_is_late(void *arg);
 
 /**
  * engine_save - bring everything into the store, and into the state memory

@@ -93,9 +93,23 @@ static int open_memory(struct engine *engine, struct error *err)
 	return 0;
 }
 
+/* The state memory was written by an engine of this host since it was switched on. */
+static int check_generation(struct engine *engine, struct error *err)
+{
+	unsigned long long was = memory_generation(engine->memory);
+	unsigned long long is = vnvram_generation(engine->store);
+
+	if (was > is)
+		return error_set(err, EUCLEAN, "%s: is older than it was: it had generation %llu "
+				 "already, and what is whole of it has %llu. It was damaged, or an "
+				 "old copy was put in its place", engine->options.store_name, was, is);
+	return freshness_start(engine, err);
+}
+
 static int bring_up(struct engine *engine, struct error *err)
 {
 	int ret = sandbox_prepare(&engine->log, err);
+	struct watch_actions actions;
 
 	/* The machine's OpenSSL configuration has no say in what a TPM computes. */
 	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
@@ -108,14 +122,17 @@ static int bring_up(struct engine *engine, struct error *err)
 	if (!ret)
 		ret = open_memory(engine, err);
 	if (!ret)
+		ret = check_generation(engine, err);
+	if (!ret)
 		ret = session_start(engine, err);
 	/* A store that is refused stays as it is. */
 	if (!ret)
 		ret = vnvram_take(engine->store, err);
 	if (ret)
 		return ret;
-	engine->cancel = cancel_new(tpm_cancel, err);
-	if (!engine->cancel)
+	actions = (struct watch_actions){ tpm_cancel, engine_disk_is_late, engine };
+	engine->watch = watch_new(&actions, err);
+	if (!engine->watch)
 		return -ENOMEM;
 	/* There is one engine for each guest: setting up needed more than serving will. */
 	malloc_trim(0);

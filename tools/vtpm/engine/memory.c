@@ -13,7 +13,7 @@
 #include "record.h"
 #include "tpm.h"
 
-#define VERSION		1
+#define VERSION		2
 
 static const char magic[] = "xvtpmmem";
 
@@ -42,6 +42,7 @@ struct record_buffer {
 struct layout {
 	struct identity identity;
 	_Atomic uint32_t current;
+	_Atomic uint64_t generation;	/* of the store, at least */
 	struct record_buffer records[2];
 	struct state_buffer states[2];
 };
@@ -133,6 +134,7 @@ static void take_over(struct memory *memory, const struct identity *identity, bo
 		error_set(err, EUCLEAN, "the state memory %s, it is made anew", ours ?
 			  "is damaged" : "is of another kind, or of another vTPM");
 	memory_clear(memory);
+	atomic_store(&layout->generation, 0);
 	layout->identity = *identity;
 }
 
@@ -199,6 +201,16 @@ void memory_write(struct memory *memory, const uint8_t *record, size_t record_si
 	memcpy(layout->records[next].bytes, record, record_size);
 	/* Whoever sees the word sees all of the above. */
 	atomic_store_explicit(&layout->current, next + 1, memory_order_release);
+}
+
+void memory_note_generation(struct memory *memory, uint64_t generation)
+{
+	atomic_store_explicit(&memory->layout->generation, generation, memory_order_release);
+}
+
+uint64_t memory_generation(const struct memory *memory)
+{
+	return atomic_load_explicit(&memory->layout->generation, memory_order_acquire);
 }
 
 void memory_clear(struct memory *memory)

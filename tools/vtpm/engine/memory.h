@@ -68,7 +68,22 @@ void memory_write(struct memory *memory, const uint8_t *record, size_t record_si
 		  const uint8_t *state, size_t state_size);
 
 /**
- * memory_clear - forget and wipe everything
+ * memory_note_generation - note that the store has got this far
+ * @memory: the memory
+ * @generation: of the store
+ */
+void memory_note_generation(struct memory *memory, uint64_t generation);
+
+/**
+ * memory_generation - how far the store had got
+ * @memory: the memory
+ *
+ * Return: the generation noted last, 0 if there is none.
+ */
+uint64_t memory_generation(const struct memory *memory);
+
+/**
+ * memory_clear - forget and wipe everything but the generation
  * @memory: the memory
  */
 void memory_clear(struct memory *memory);

@@ -23,6 +23,7 @@ static const char usage[] =
 	"  --store-fd N      the TPM's state, open for reading and writing\n"
 	"  --store-name PATH its name, for messages\n"
 	"  --key-fd N        its key, 32 bytes; without one it is not encrypted\n"
+	"  --freshness-fd N  socket to who records the store's generation\n"
 	"  --control-fd N    socket to vtpmd\n"
 	"  --log-fd N        where to log (default: 2)\n"
 	"  --uuid UUID       name of the vTPM\n"
@@ -39,7 +40,7 @@ static const char usage[] =
 	"  --version         show the version and exit\n";
 
 enum option_id {
-	OPT_STORE = 1, OPT_STORE_NAME, OPT_KEY, OPT_CONTROL, OPT_LOG, OPT_UUID, OPT_TPM, OPT_CREATE,
+	OPT_STORE = 1, OPT_STORE_NAME, OPT_KEY, OPT_FRESHNESS, OPT_CONTROL, OPT_LOG, OPT_UUID, OPT_TPM, OPT_CREATE,
 	OPT_CONN, OPT_BUFFER, OPT_MEMORY, OPT_DOMAIN, OPT_FEATURES, OPT_NO_SANDBOX, OPT_HELP,
 	OPT_VERSION,
 };
@@ -48,6 +49,7 @@ static const struct option long_options[] = {
 	{ "store-fd", required_argument, NULL, OPT_STORE },
 	{ "store-name", required_argument, NULL, OPT_STORE_NAME },
 	{ "key-fd", required_argument, NULL, OPT_KEY },
+	{ "freshness-fd", required_argument, NULL, OPT_FRESHNESS },
 	{ "control-fd", required_argument, NULL, OPT_CONTROL },
 	{ "log-fd", required_argument, NULL, OPT_LOG },
 	{ "uuid", required_argument, NULL, OPT_UUID },
@@ -153,6 +155,8 @@ static int parse_one(struct engine_options *options, int option, struct error *e
 		return 0;
 	case OPT_KEY:
 		return set_fd(&options->key_fd, "--key-fd", optarg, err);
+	case OPT_FRESHNESS:
+		return set_fd(&options->freshness_fd, "--freshness-fd", optarg, err);
 	case OPT_CONTROL:
 		return set_fd(&options->control_fd, "--control-fd", optarg, err);
 	case OPT_LOG:
@@ -199,6 +203,7 @@ int options_parse(struct engine_options *options, int argc, char **argv, struct 
 		.store_fd = -1,
 		.store_name = "the store",
 		.key_fd = -1,
+		.freshness_fd = -1,
 		.control_fd = -1,
 		.memory_fd = -1,
 		.log_fd = STDERR_FILENO,

@@ -30,6 +30,7 @@ enum engine_domain {
  * @store_fd: the store, open for reading and writing
  * @store_name: its name, for messages
  * @key_fd: where the store's key can be read, or -1
+ * @freshness_fd: socket to a freshness recorder, or -1
  * @control_fd: socket to vtpmd, or -1
  * @log_fd: where to log
  * @memory_fd: the state memory, or -1
@@ -47,6 +48,7 @@ struct engine_options {
 	int store_fd;
 	const char *store_name;
 	int key_fd;
+	int freshness_fd;
 	int control_fd;
 	int log_fd;
 	int memory_fd;

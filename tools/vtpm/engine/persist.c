@@ -7,6 +7,8 @@
 #include "tpm.h"
 
 #define IDLE_MS			500
+#define LATE_MS			5000
+#define FRESHNESS_MS		2000
 #define IDLE_FAILED_MS		10000
 #define FIRST_PAUSE_MS	50
 #define LONGEST_PAUSE_MS	10000
@@ -42,11 +44,48 @@ static void complain(struct engine *engine, const struct error *err, int pause)
 	engine->store_waits = true;
 }
 
+static void say_it_works(struct engine *engine)
+{
+	if (!engine->store_waits)
+		return;
+	log_info(&engine->log, "the store can be written again");
+	engine_report(engine, CONTROL_READY, "");
+	engine->store_waits = false;
+}
+
 static void note_commit(struct engine *engine)
 {
 	engine->counters.commits++;
 	engine->session.idle_failed = false;
+	memory_note_generation(engine->memory, vnvram_generation(engine->store));
+	freshness_record(engine);
 	tpm_mark_saved();
+	say_it_works(engine);
+}
+
+/* From the second thread: the main one is stuck in the kernel. */
+void engine_disk_is_late(void *arg)
+{
+	struct engine *engine = arg;
+	struct error err;
+
+	error_set(&err, ETIMEDOUT, "%s: the disk has not answered for %d s",
+		  engine->options.store_name, LATE_MS / 1000);
+	log_error(&engine->log, "%s; the guest waits", err.text);
+	engine_report(engine, CONTROL_STORE_WAITS, err.text);
+}
+
+/* Whatever vtpmd was told about the disk in between is over when this returns. */
+static int commit(struct engine *engine, struct error *err)
+{
+	int ret = freshness_allows(engine, FRESHNESS_MS, err);
+
+	if (ret)
+		return ret;
+	watch_expect(engine->watch, LATE_MS);
+	ret = vnvram_process(engine->store, err);
+	engine->store_waits |= watch_expect_end(engine->watch);
+	return ret;
 }
 
 int engine_persist(struct engine *engine)
@@ -58,19 +97,15 @@ int engine_persist(struct engine *engine)
 		tpm_mark_saved();
 		return 0;
 	}
-	while (vnvram_process(engine->store, &err)) {
-		if (vnvram_had_fatal_error(engine->store) || engine->stopping)
+	while (commit(engine, &err)) {
+		if (vnvram_had_fatal_error(engine->store) || engine->freshness.gone ||
+		    engine->stopping)
 			return fail(engine, err.text);
 		complain(engine, &err, pause);
 		pause_ms(engine, pause);
 		pause = pause * 2 < LONGEST_PAUSE_MS ? pause * 2 : LONGEST_PAUSE_MS;
 	}
 	note_commit(engine);
-	if (engine->store_waits) {
-		log_info(&engine->log, "the store can be written again");
-		engine_report(engine, CONTROL_READY, "");
-		engine->store_waits = false;
-	}
 	return 0;
 }
 
@@ -140,7 +175,7 @@ void engine_idle(struct engine *engine)
 	    !memory_read(engine->memory, &record, &size, &state, &state_size) ||
 	    fill_entries(engine, state, state_size, record, size))
 		return;
-	if (!vnvram_process(engine->store, &err)) {
+	if (!commit(engine, &err)) {
 		engine->session.saved_steps = engine->session.record.steps;
 		note_commit(engine);
 		return;

@@ -51,35 +51,45 @@ static void make_pair(int *pair, bool tcp)
 		need(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), "socketpair");
 }
 
+/* Returns the place behind what it has added. */
+static char **add_fd(char **argv, const char *option, int fd, char *text)
+{
+	snprintf(text, 16, "%d", dup(fd));
+	*argv++ = (char *)option;
+	*argv++ = text;
+	return argv;
+}
+
 static void run_engine(const struct engine_how *how, int store, int memory, int control,
 		       int conn, int faults)
 {
-	char memory_fd[16], store_fd[16], control_fd[16], conn_fd[16], faults_fd[16];
+	char key_fd[16], recorder_fd[16], memory_fd[16], store_fd[16], control_fd[16], conn_fd[16], faults_fd[16];
 	/* Opened while we may: another user may not get into the build's directory. */
 	int program = open(TESTS_DIR "/vtpm-engine", O_PATH | O_CLOEXEC);
-	char *argv[28] = {
+	char *argv[32] = {
 		"vtpm-engine", "--store-fd", store_fd, "--store-name", (char *)how->store,
 		"--control-fd", control_fd,
 		"--conn-fd", conn_fd, "--uuid", (char *)(how->uuid ? how->uuid : ENGINE_UUID),
 		"--tpm", (char *)how->tpm,
 	};
-	int argc = 13;
+	char **at = argv + 13;
 
-	if (how->memory) {
-		argv[argc++] = "--memory-fd";
-		argv[argc++] = memory_fd;
-	}
-	argv[argc++] = "--domain";
-	argv[argc++] = how->same ? "same" : "new";
-	argv[argc++] = "--features";
-	argv[argc++] = how->features ? "3" : "0";
+	if (how->memory)
+		at = add_fd(at, "--memory-fd", memory, memory_fd);
+	if (how->key)
+		at = add_fd(at, "--key-fd", how->key, key_fd);
+	if (how->recorder)
+		at = add_fd(at, "--freshness-fd", how->recorder, recorder_fd);
+	*at++ = "--domain";
+	*at++ = how->same ? "same" : "new";
+	*at++ = "--features";
+	*at++ = how->features ? "3" : "0";
 	if (how->create)
-		argv[argc++] = "--create";
+		*at++ = "--create";
 #ifdef VTPM_SANITIZE
-	argv[argc++] = "--no-sandbox";
+	*at++ = "--no-sandbox";
 #endif
 	snprintf(store_fd, sizeof(store_fd), "%d", dup(store));
-	snprintf(memory_fd, sizeof(memory_fd), "%d", dup(memory));
 	snprintf(control_fd, sizeof(control_fd), "%d", dup(control));
 	snprintf(conn_fd, sizeof(conn_fd), "%d", dup(conn));
 	snprintf(faults_fd, sizeof(faults_fd), "%d", dup(faults));

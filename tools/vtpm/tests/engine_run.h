@@ -35,6 +35,8 @@ struct engine_run {
  * @features: the policy offers VTPM_FEATURE_*
  * @create: make a new TPM
  * @tcp: make the connection a TCP one: it can report POLLPRI
+ * @key: descriptor of the store's key, 0 for none
+ * @recorder: socket to a freshness recorder, 0 for none
  * @user: user to run as, 0 for no change
  */
 struct engine_how {
@@ -46,6 +48,8 @@ struct engine_how {
 	bool features;
 	bool create;
 	bool tcp;
+	int key;
+	int recorder;
 	uid_t user;
 };
 

@@ -47,13 +47,11 @@ static ssize_t faulty_pwrite(int fd, const void *buf, size_t size, off_t offset)
 
 static int faulty_fdatasync(int fd)
 {
-	struct timespec delay = {
-		.tv_sec = faults->sync_delay_ms / 1000,
-		.tv_nsec = faults->sync_delay_ms % 1000 * 1000000L,
-	};
+	static const struct timespec step = { .tv_nsec = 10 * 1000 * 1000 };
 	int ret;
 
-	nanosleep(&delay, NULL);
+	for (int ms = 0; ms < faults->sync_delay_ms; ms += 10)
+		nanosleep(&step, NULL);
 	errno = faults->sync_errno;
 	ret = errno ? -1 : fdatasync(fd);
 	faults->syncs++;

@@ -29,7 +29,7 @@ enum fault_point {
  * struct faults - shared between a test and its engine
  * @pwrite_errno: while not 0, writes fail with it
  * @sync_errno: likewise for flushes
- * @sync_delay_ms: how long a flush takes
+ * @sync_delay_ms: how long a flush takes; one that hangs goes on when this becomes 0
  * @die_at: &enum fault_point at which the engine kills itself
  * @pwrites: writes so far
  * @syncs: flushes so far that have ended

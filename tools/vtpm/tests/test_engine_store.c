@@ -254,12 +254,66 @@ static void test_passing_faults(void **state)
 	(void)state;
 	define_and_write(run.guest, "a");
 	fail_and_recover(&run.faults->pwrite_errno, &run, ENOSPC, "b");
+	fail_and_recover(&run.faults->pwrite_errno, &run, EROFS, "d");
 	fail_and_recover(&run.faults->sync_errno, &run, EIO, "c");
 	assert_int_equal(guest_do(run.guest, tpm2_get_random(8)), 0);
 	engine_kill(&run);
 	run = start_tpm2(false);
 	assert_true(guest_nv_holds(run.guest, INDEX, "c"));
 	engine_shutdown(&run);
+}
+
+static void test_hanging_disk(void **state)
+{
+	struct engine_run run = start_tpm2(true);
+	struct packet packet, response;
+	struct control_message msg;
+	uint64_t sequence;
+
+	(void)state;
+	define_and_write(run.guest, "a");
+	packet = tpm2_nv_write(INDEX, "b");
+	run.faults->sync_delay_ms = 60000;
+	sequence = guest_send(run.guest, &packet, 0);
+	assert_true(engine_wait(&run, CONTROL_STATE, &msg));
+	assert_int_equal(msg.value, CONTROL_STORE_WAITS);
+	assert_non_null(strstr(msg.text, "has not answered"));
+	assert_false(guest_receive(run.guest, sequence, &response, 300));
+	run.faults->sync_delay_ms = 0;
+	assert_true(guest_receive(run.guest, sequence, &response, 10000));
+	assert_int_equal(be32(response.bytes + 6), 0);
+	assert_true(engine_wait(&run, CONTROL_STATE, &msg));
+	assert_int_equal(msg.value, CONTROL_READY);
+	engine_shutdown(&run);
+}
+
+/* The disk may lose what it had before, but not while this host is up. */
+static void test_damage_seen_by_memory(void **state)
+{
+	char memory[] = "/tmp/vtpm-test-memory-XXXXXX";
+	struct engine_how how = {
+		.store = store, .tpm = "2.0", .create = true, .memory = memory, .same = true,
+	};
+	struct engine_run run;
+	struct vnvram_info info;
+	struct error err;
+	int fd;
+
+	(void)state;
+	close(mkstemp(memory));
+	run = engine_start(&how);
+	assert_true(engine_is_up(&run));
+	assert_int_equal(guest_do(run.guest, tpm2_startup()), 0);
+	define_and_write(run.guest, "a");
+	engine_kill(&run);
+	fd = open(store, O_RDWR);
+	assert_int_equal(vnvram_inspect(fd, store, &vnvram_system_io, &info, &err), 0);
+	assert_int_equal(pwrite(fd, "damage", 6, 4096 + 100 +
+				(info.slots[1] > info.slots[0] ? info.slot_size : 0)), 6);
+	close(fd);
+	how.create = false;
+	assert_refused(&how, "is older than it was");
+	unlink(memory);
 }
 
 /* Told to end while the store fails: no answer, no success, the old contents. */
@@ -296,6 +350,8 @@ int main(void)
 		TEST(test_commit_before_response),
 		TEST(test_killed_in_commit),
 		TEST(test_passing_faults),
+		TEST(test_hanging_disk),
+		TEST(test_damage_seen_by_memory),
 		TEST(test_shutdown_while_store_fails),
 	};
 
