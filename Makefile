@@ -8,7 +8,7 @@ KBUILD = $(MAKE) -C $(KDIR) M=$(CURDIR) CONFIG_TCG_XEN=m CONFIG_XEN_TPMBACK=m
 
 .DEFAULT_GOAL := all
 .PHONY: help all modules tools rogue install install-modules install-tools \
-	check test test-unit test-lab soak demo lab-shell clean
+	check test test-unit test-lab soak bench demo lab-shell clean
 
 help:
 	@echo 'Build and install on a Xen host or guest:'
@@ -29,6 +29,7 @@ help:
 	@echo '                   TESTS="NAME..." runs some of them only'
 	@echo '  soak             COUNT=200 events (suspends, migrations, deaths) upon guests at'
 	@echo '                   work; SEED=N|random, TPM=2.0|1.2|both'
+	@echo '  bench            what durability costs on this disk; build/bench/report.json'
 	@echo '  rogue            the test module that plays a hostile frontend'
 
 all: modules tools
@@ -64,6 +65,9 @@ test-lab:
 
 soak:
 	@tools/testing/soak "$(COUNT)" "$(SEED)" "$(TPM)"
+
+bench:
+	@tools/testing/bench
 
 demo:
 	@tools/testing/demo/demo
