@@ -340,12 +340,33 @@ static int upgrade(struct vnvram *store, struct error *err)
 		commit_again(store, err);
 }
 
+/*
+ * Header and newest slot may be in the page cache alone: whoever wrote them died before the
+ * flush, or the flush failed, and then a later one would not bring them to the disk. They
+ * have to be there before a commit takes the place of the other slot. These are the same
+ * bytes again, so a power cut amid them does no harm.
+ */
+static int settle(struct vnvram *store, const struct slot_info *slot, struct error *err)
+{
+	int ret = store_write_back(store, VNVRAM_HEADER_SIZE, 0);
+
+	if (!ret)
+		ret = store_write_back(store, slot->used,
+				       slot_offset(store->slot_size, store->active));
+	if (!ret)
+		ret = store_flush(store);
+	return ret ? error_set(err, -ret, "%s: cannot make durable what was read from it: %s",
+			       store->file, strerror(-ret)) : 0;
+}
+
 static int start(struct vnvram *store, struct error *err)
 {
 	struct slot_info slots[SLOTS] = { 0 };
 	struct header header = { 0 };
 	int ret = load(store, &header, slots, err);
 
+	if (!ret && !store->read_only)
+		ret = settle(store, &slots[store->active], err);
 	for (unsigned int i = 0; i < SLOTS; i++)
 		forget_slot(&header, &slots[i]);
 	if (!ret && !store->read_only && header.version != VNVRAM_FORMAT_VERSION)

@@ -270,8 +270,10 @@ int vnvram_format(struct vnvram *store, struct error *err);
  * @store: an attached store
  * @err: filled in on failure
  *
- * The valid slot with the highest generation wins. A store of format version 1 is
- * brought to this version, which a power cut at any point of it does not harm.
+ * The valid slot with the highest generation wins, and is written and flushed once more:
+ * what a process wrote that died before its flush can be read, but need not be on the
+ * disk. A store of format version 1 is brought to this version, which a power cut at any
+ * point of it does not harm.
  *
  * Return: 0; -EINVAL, not a store; -ENODATA, empty or truncated; -EPROTO, unknown
  * format version or entry, or written by a newer engine; -EXDEV, another vTPM's or

@@ -44,6 +44,20 @@ int store_flush(struct vnvram *store)
 	return store->io->fdatasync(store->fd) ? -errno : 0;
 }
 
+/* Writes what can be read there, so that the next flush is about it. */
+int store_write_back(struct vnvram *store, size_t size, off_t offset)
+{
+	uint8_t *bytes = malloc(size);
+	int ret = bytes ? store_read(store, bytes, size, offset) : -ENOMEM;
+
+	if (!ret)
+		ret = store_write(store, bytes, size, offset);
+	if (bytes)
+		explicit_bzero(bytes, size);
+	free(bytes);
+	return ret;
+}
+
 int store_size(const struct vnvram *store, uint64_t *size, struct error *err)
 {
 	off_t end = lseek(store->fd, 0, SEEK_END);

@@ -255,6 +255,7 @@ int slot_parse(const struct header *header, struct slot_info *slot)
 	if (der_enter(&reader, DER_SEQUENCE, &outer))
 		return 0;
 	slot->head = outer.at;
+	slot->used = outer.at + outer.left - slot->bytes;
 	if (der_enter(&outer, DER_SEQUENCE, &head))
 		return 0;
 	slot->head_size = outer.at - slot->head;

@@ -91,6 +91,7 @@ struct header {
  * @head_size: bytes of it
  * @body: the entries, perhaps encrypted; in @bytes
  * @body_size: bytes of it
+ * @used: bytes of the slot that the commit took
  */
 struct slot_info {
 	uint8_t *bytes;
@@ -105,6 +106,7 @@ struct slot_info {
 	size_t head_size;
 	uint8_t *body;
 	size_t body_size;
+	size_t used;
 };
 
 /* vnvram.c */
@@ -117,6 +119,7 @@ int store_write(struct vnvram *store, const void *bytes, size_t size, off_t offs
 int store_read(const struct vnvram *store, void *bytes, size_t size, off_t offset);
 int store_zero(struct vnvram *store, uint64_t from, uint64_t to);
 int store_flush(struct vnvram *store);
+int store_write_back(struct vnvram *store, size_t size, off_t offset);
 int store_size(const struct vnvram *store, uint64_t *size, struct error *err);
 int read_header(const struct vnvram *store, struct header *header, struct error *err);
 int read_slot(const struct vnvram *store, const struct header *header, unsigned int number,

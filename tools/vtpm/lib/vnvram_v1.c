@@ -91,6 +91,7 @@ int v1_slot_parse(const struct header *header, struct slot_info *slot)
 	slot->head_size = SLOT_HEADER_SIZE;
 	slot->body = slot->bytes + SLOT_HEADER_SIZE;
 	slot->body_size = parts[2].size;
+	slot->used = SLOT_HEADER_SIZE + slot->body_size;
 	return 0;
 }
 
