@@ -647,11 +647,27 @@ int vnvram_rekey(struct vnvram *store, const uint8_t *key, struct error *err)
 	return ret;
 }
 
+/* Nobody shall find the older contents when the newer ones are wiped already. */
+static int wipe_older(struct vnvram *store, struct error *err)
+{
+	struct vnvram_info info;
+	int ret = vnvram_inspect(store->fd, store->file, store->io, &info, err);
+
+	if (ret == -EINVAL || ret == -ENODATA || ret == -EPROTO || ret == -EUCLEAN)
+		return 0;
+	if (ret)
+		return ret;
+	store->slot_size = info.slot_size;
+	return wipe_slot(store, info.slots[0] > info.slots[1], err);
+}
+
 int vnvram_delete(struct vnvram *store, struct error *err)
 {
 	uint64_t size;
 	int ret = store_size(store, &size, err);
 
+	if (!ret)
+		ret = wipe_older(store, err);
 	if (ret)
 		return ret;
 	ret = store_zero(store, VNVRAM_HEADER_SIZE, size);

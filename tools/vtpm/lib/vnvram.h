@@ -469,7 +469,8 @@ int vnvram_rekey(struct vnvram *store, const uint8_t *key, struct error *err);
  * @store: an attached store, locked
  * @err: filled in on failure
  *
- * Overwrites all of it with zeroes, the slots first. What a disk keeps beside is
+ * Overwrites all of it with zeroes, the slots first, and of these the older one. After a
+ * power cut amid it the store has its newest contents, or is refused. What a disk keeps beside is
  * another matter: only encryption helps there.
  *
  * Return: 0; a negative errno of pwrite(2) or fdatasync(2).

@@ -158,7 +158,7 @@ static void check_cut(const struct cut *cut, void *opaque)
 	}
 	number = contents_number(store);
 	vnvram_free(store);
-	if (!number || number < cut->oldest || number > cut->newest)
+	if (!number || number < (cut->oldest ? cut->oldest : cut->newest) || number > cut->newest)
 		blame(cut, "it has other contents", "");
 	recover(cut, fd, number);
 	close(fd);
