@@ -63,6 +63,12 @@ static void test_defaults(void **state)
 	assert_int_equal(config.policy.localities, 1);
 	assert_false(config.policy.exactly_once);
 	assert_int_equal(config.policy.engine, ENGINE_NATIVE);
+	assert_string_equal(config.hosttpm, "/usr/libexec/xen-vtpm/vtpm-hosttpm");
+	assert_string_equal(config.host_tpm, "device:/dev/tpmrm0");
+	assert_int_equal(config.policy.key_kind, KEY_NONE);
+	assert_string_equal(config.policy.key_path, "");
+	assert_int_equal(config.policy.freshness, FRESHNESS_NONE);
+	assert_string_equal(config.policy.store, "");
 }
 
 static void test_all_keys(void **state)
@@ -72,8 +78,8 @@ static void test_all_keys(void **state)
 
 	(void)state;
 	write_file(file, "[vtpmd]\nstate-dir = /s\nrun-dir=/r ; comment\ndevice = /d\n"
-		   "engine = /e\nuser = root\n[policy]\ncreate = no\ntpm-version = 1.2\n"
-		   "localities = 0,2-4\nexactly-once = yes\n");
+		   "engine = /e\nuser = root\nhosttpm = /h\nhost-tpm = swtpm:port=2321\n[policy]\ncreate = no\ntpm-version = 1.2\n"
+		   "localities = 0,2-4\nexactly-once = yes\nkey = tpm:/k\nfreshness = tpm\n");
 	assert_int_equal(config_read(&config, file, &err), 0);
 	assert_string_equal(config.state_dir, "/s");
 	assert_string_equal(config.run_dir, "/r");
@@ -83,6 +89,11 @@ static void test_all_keys(void **state)
 	assert_true(config.policy.tpm12);
 	assert_int_equal(config.policy.localities, 0x1d);
 	assert_true(config.policy.exactly_once);
+	assert_string_equal(config.hosttpm, "/h");
+	assert_string_equal(config.host_tpm, "swtpm:port=2321");
+	assert_int_equal(config.policy.key_kind, KEY_TPM);
+	assert_string_equal(config.policy.key_path, "/k");
+	assert_int_equal(config.policy.freshness, FRESHNESS_TPM);
 	assert_int_equal(config_find_user(&config, &err), 0);
 	assert_int_equal(config.uid, 0);
 }
@@ -113,6 +124,12 @@ static void test_bad_input(void **state)
 		{ "[policy]\nnonsense\n", ":2: neither" },
 		{ "[policy\ncreate = yes\n", ":1: neither" },
 		{ "[vtpmd]\nuser =\n", "user cannot be ''" },
+		{ "[vtpmd]\nhost-tpm =\n", "host-tpm cannot be ''; it is a TCTI" },
+		{ "[policy]\nkey = /k\n", "key cannot be '/k'; it is none, file:/PATH or tpm:/PATH" },
+		{ "[policy]\nkey = file:k\n", "key cannot be 'file:k'" },
+		{ "[policy]\nkey = tpm:\n", "key cannot be 'tpm:'" },
+		{ "[policy]\nfreshness = yes\n", "freshness cannot be 'yes'; it is none or tpm" },
+		{ "[policy]\nstore = /s\n", ":2: there is no key 'store' here, only create" },
 	};
 	struct config config;
 	struct error err;
@@ -176,6 +193,21 @@ static void test_policy_of_one(void **state)
 	assert_true(policy.exactly_once);
 	assert_int_equal(policy.localities, 3);
 	assert_int_equal(config_check_policies(&config, &err), 0);
+	write_file(policy_file, "store = /dev/vg/a\nkey = file:/k\nfreshness = none\n");
+	assert_int_equal(config_read_policy(&config, &uuid, &policy, &err), 0);
+	assert_string_equal(policy.store, "/dev/vg/a");
+	assert_int_equal(policy.key_kind, KEY_FILE);
+	assert_string_equal(policy.key_path, "/k");
+	assert_int_equal(policy.freshness, FRESHNESS_NONE);
+	write_file(file, "[policy]\nkey = file:/k\n");
+	assert_int_equal(config_read(&config, file, &err), 0);
+	write_file(policy_file, "key = none\n");
+	assert_int_equal(config_read_policy(&config, &uuid, &policy, &err), 0);
+	assert_int_equal(policy.key_kind, KEY_NONE);
+	assert_string_equal(policy.key_path, "");
+	write_file(policy_file, "store = vg/a\n");
+	assert_int_equal(config_read_policy(&config, &uuid, &policy, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "store cannot be 'vg/a'; it is a path that begins with /"));
 	write_file(policy_file, "engine = qemu\n");
 	assert_int_equal(config_read_policy(&config, &uuid, &policy, &err), -EINVAL);
 	assert_non_null(strstr(err.text, ".conf:1: engine cannot be 'qemu'; it is vtpm-engine or"));

@@ -317,6 +317,97 @@ static void test_swtpm(void **unused)
 	assert_int_equal(open_state(&creating, &state, &err), -EXDEV);
 }
 
+/* A store that the policy names: nothing is made there unless it is asked for. */
+static void test_named(void **unused)
+{
+	struct policy named = creating;
+	char file[PATH_MAX];
+	struct state state;
+	struct error err;
+
+	(void)unused;
+	snprintf(named.store, sizeof(named.store), "%s", path("volume"));
+	assert_int_equal(open_state(&named, &state, &err), -EPERM);
+	assert_non_null(strstr(err.text, "'vtpmctl store create " NAME "'"));
+	assert_false(there("volume"));
+	assert_int_equal(statedir_find(&config, &uuid, &named, file, &err), -ENOENT);
+	assert_string_equal(file, path("volume"));
+	assert_int_equal(statedir_create(&config, &uuid, &named, &state, &err), 0);
+	assert_true(state.create);
+	assert_string_equal(state.name, path("volume"));
+	assert_int_equal(write(state.fd, "tpm", 3), 3);
+	close(state.fd);
+	assert_int_equal(statedir_replaced(&config, &uuid, &named, &err), 0);
+	assert_int_equal(statedir_find(&config, &uuid, &named, file, &err), 0);
+	assert_int_equal(statedir_create(&config, &uuid, &named, &state, &err), -EEXIST);
+	assert_int_equal(open_state(&named, &state, &err), 0);
+	assert_false(state.create);
+	assert_holds(state.fd, "tpm");
+	close(state.fd);
+	/* As device mapper has it. */
+	assert_int_equal(symlink(path("volume"), path("link")), 0);
+	snprintf(named.store, sizeof(named.store), "%s", path("link"));
+	assert_int_equal(open_state(&named, &state, &err), 0);
+	assert_holds(state.fd, "tpm");
+	close(state.fd);
+	unlink(path("volume"));
+	assert_int_equal(open_state(&named, &state, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "link is missing"));
+}
+
+static void test_no_device(void **unused)
+{
+	struct policy named = creating;
+	struct state state;
+	struct error err;
+
+	(void)unused;
+	strcpy(named.store, "/dev/xen-vtpm-test-no-such-volume");
+	assert_int_equal(statedir_create(&config, &uuid, &named, &state, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "'vtpmctl store size'"));
+	assert_int_equal(access(named.store, F_OK), -1);
+}
+
+/* Two that make the same TPM would put one of them where the other was seen. */
+static void test_two_makers(void **unused)
+{
+	struct state first, second;
+	struct error err;
+
+	(void)unused;
+	assert_int_equal(open_state(&creating, &first, &err), 0);
+	assert_int_equal(open_state(&creating, &second, &err), -ECHILD);
+	assert_non_null(strstr(err.text, "right now"));
+	assert_int_equal(statedir_create(&config, &uuid, &creating, &second, &err), -ECHILD);
+	assert_true(there(NAME ".new"));
+	close(first.fd);
+	assert_int_equal(statedir_create(&config, &uuid, &not_creating, &second, &err), 0);
+	close(second.fd);
+}
+
+/* The evidence goes last, whichever step before it fails. */
+static void test_remove(void **unused)
+{
+	struct error err;
+	int ret = -1;
+
+	(void)unused;
+	for (unsigned int n = 1; ret; n++) {
+		make("made/" NAME, "vtpm-engine\n");
+		make(NAME ".vtpm", "tpm");
+		make(NAME ".new", "tpm");
+		count_steps(n);
+		ret = statedir_remove(&config, &uuid, &creating, &err);
+		assert_int_equal(ret, n <= 3 ? -EIO : 0);
+		assert_true(n >= 3 || there("made/" NAME));
+		assert_true(there("made/" NAME) || !there(NAME ".vtpm"));
+		count_steps(0);
+	}
+	assert_false(there(NAME ".vtpm"));
+	assert_false(there(NAME ".new"));
+	assert_false(there("made/" NAME));
+}
+
 #define TEST(name)	cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -334,6 +425,10 @@ int main(void)
 		TEST(test_not_allowed),
 		TEST(test_other_engine),
 		TEST(test_swtpm),
+		TEST(test_named),
+		TEST(test_no_device),
+		TEST(test_two_makers),
+		TEST(test_remove),
 	};
 
 	return cmocka_run_group_tests_name("state directory", tests, NULL, NULL);

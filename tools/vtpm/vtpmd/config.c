@@ -30,6 +30,42 @@ static int parse_user(const char *value, void *target)
 	return 0;
 }
 
+static int parse_tcti(const char *value, void *target)
+{
+	if (!*value || strlen(value) >= CONFIG_TCTI_SIZE)
+		return -EINVAL;
+	strcpy(target, value);
+	return 0;
+}
+
+int config_parse_key(const char *text, struct policy *policy)
+{
+	policy->key_path[0] = '\0';
+	policy->key_kind = KEY_NONE;
+	if (!strcmp(text, "none"))
+		return 0;
+	if (!strncmp(text, "file:", 5))
+		policy->key_kind = KEY_FILE;
+	else if (!strncmp(text, "tpm:", 4))
+		policy->key_kind = KEY_TPM;
+	else
+		return -EINVAL;
+	return parse_path(strchr(text, ':') + 1, policy->key_path);
+}
+
+static int parse_key(const char *value, void *target)
+{
+	return config_parse_key(value, target);
+}
+
+static int parse_freshness(const char *value, void *target)
+{
+	enum freshness_kind *kind = target;
+
+	*kind = !strcmp(value, "tpm") ? FRESHNESS_TPM : FRESHNESS_NONE;
+	return *kind == FRESHNESS_TPM || !strcmp(value, "none") ? 0 : -EINVAL;
+}
+
 static int parse_yes_no(const char *value, void *target)
 {
 	bool *result = target;
@@ -95,7 +131,9 @@ static int parse_localities(const char *value, void *target)
 	{ section, "tpm-version", parse_tpm_version, &(policy)->tpm12, "2.0 or 1.2" },	\
 	{ section, "localities", parse_localities, &(policy)->localities,		\
 	  "a list of numbers and ranges from 0 to 4, as in 0,2-4" },			\
-	{ section, "exactly-once", parse_yes_no, &(policy)->exactly_once, "yes or no" }
+	{ section, "exactly-once", parse_yes_no, &(policy)->exactly_once, "yes or no" },\
+	{ section, "key", parse_key, policy, "none, file:/PATH or tpm:/PATH" },		\
+	{ section, "freshness", parse_freshness, &(policy)->freshness, "none or tpm" }
 
 static void set_defaults(struct config *config, const char *file)
 {
@@ -110,20 +148,26 @@ static void set_defaults(struct config *config, const char *file)
 	strcpy(config->run_dir, "/run/xen-vtpm");
 	strcpy(config->device, "/dev/vtpm");
 	strcpy(config->engine, "/usr/libexec/xen-vtpm/vtpm-engine");
+	strcpy(config->hosttpm, "/usr/libexec/xen-vtpm/vtpm-hosttpm");
+	strcpy(config->host_tpm, "device:/dev/tpmrm0");
 	strcpy(config->user, "xen-vtpm");
 	config->policy.create = true;
 	config->policy.localities = 1;
 }
 
+static const char path[] = "a path that begins with /";
+
 int config_read(struct config *config, const char *file, struct error *err)
 {
-	static const char path[] = "a path that begins with /";
 	const struct ini_key keys[] = {
 		{ "vtpmd", "state-dir", parse_path, config->state_dir, path },
 		{ "vtpmd", "run-dir", parse_path, config->run_dir, path },
 		{ "vtpmd", "device", parse_path, config->device, path },
 		{ "vtpmd", "engine", parse_path, config->engine, path },
 		{ "vtpmd", "user", parse_user, config, "the name of a user" },
+		{ "vtpmd", "hosttpm", parse_path, config->hosttpm, path },
+		{ "vtpmd", "host-tpm", parse_tcti, config->host_tpm,
+		  "a TCTI, as in device:/dev/tpmrm0" },
 		POLICY_KEYS("policy", &config->policy),
 	};
 	int ret;
@@ -152,6 +196,7 @@ static int read_policy_file(const char *file, struct policy *policy, struct erro
 	const struct ini_key keys[] = {
 		POLICY_KEYS("", policy),
 		{ "", "engine", parse_engine, &policy->engine, "vtpm-engine or swtpm" },
+		{ "", "store", parse_path, policy->store, path },
 	};
 
 	return ini_read(file, keys, COUNT(keys), err);

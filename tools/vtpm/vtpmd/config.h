@@ -9,10 +9,12 @@
 #include <sys/types.h>
 
 #include "error.h"
+#include "key.h"
 #include "uuid.h"
 
 #define CONFIG_DEFAULT_FILE	"/etc/xen-vtpm/vtpmd.conf"
 #define CONFIG_PATH_SIZE	512
+#define CONFIG_TCTI_SIZE	160
 
 /**
  * enum engine_kind - what runs a vTPM
@@ -25,12 +27,26 @@ enum engine_kind {
 };
 
 /**
+ * enum freshness_kind - what notices that an old copy of a store was put in its place
+ * @FRESHNESS_NONE: nothing but the store's own record
+ * @FRESHNESS_TPM: a counter in the host's TPM
+ */
+enum freshness_kind {
+	FRESHNESS_NONE,
+	FRESHNESS_TPM,
+};
+
+/**
  * struct policy - what a vTPM is and may do
  * @create: a TPM may be made where none was ever made
  * @tpm12: a TPM 1.2 instead of 2.0
  * @localities: bit n allows locality n
  * @exactly_once: the guest is offered the exactly-once extension (vtpm-engine only)
  * @engine: what runs it
+ * @key_kind: where the key of its store is (vtpm-engine only)
+ * @key_path: the key's file, or the file of the sealed key; "" with KEY_NONE
+ * @freshness: what guards its store against being put back
+ * @store: file or block device that holds its state; "", the one in the state directory
  */
 struct policy {
 	bool create;
@@ -38,6 +54,10 @@ struct policy {
 	uint32_t localities;
 	bool exactly_once;
 	enum engine_kind engine;
+	enum key_kind key_kind;
+	char key_path[CONFIG_PATH_SIZE];
+	enum freshness_kind freshness;
+	char store[CONFIG_PATH_SIZE];
 };
 
 /**
@@ -48,6 +68,8 @@ struct policy {
  * @run_dir: where the control socket is, and what has to outlive vtpmd but not the host
  * @device: the kernel's side
  * @engine: path of vtpm-engine
+ * @hosttpm: path of vtpm-hosttpm
+ * @host_tpm: how to reach the host's TPM, a TCTI of tpm2-tss
  * @user: name of the user that engines run as
  * @uid: that user, once config_find_user() has succeeded
  * @gid: its group, likewise
@@ -60,6 +82,8 @@ struct config {
 	char run_dir[CONFIG_PATH_SIZE];
 	char device[CONFIG_PATH_SIZE];
 	char engine[CONFIG_PATH_SIZE];
+	char hosttpm[CONFIG_PATH_SIZE];
+	char host_tpm[CONFIG_TCTI_SIZE];
 	char user[64];
 	uid_t uid;
 	gid_t gid;
@@ -98,6 +122,15 @@ int config_find_user(struct config *config, struct error *err);
  */
 int config_read_policy(const struct config *config, const struct uuid *uuid,
 		       struct policy *policy, struct error *err);
+
+/**
+ * config_parse_key - read where a key is
+ * @text: none, file:/PATH or tpm:/PATH
+ * @policy: whose key_kind and key_path are set
+ *
+ * Return: 0; -EINVAL, it is nothing of these.
+ */
+int config_parse_key(const char *text, struct policy *policy);
 
 /**
  * config_check_policies - read the files of all vTPMs

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -143,11 +144,25 @@ static int move_into_place(const struct config *config, const struct paths *path
 	return flush(config->state_dir, err);
 }
 
-static int open_existing(const struct config *config, const struct paths *paths,
-			 struct state *state, struct error *err)
+/* A name below /dev/mapper is a link. */
+static int open_named(const struct policy *policy, const struct paths *paths,
+		      struct state *state, struct error *err)
+{
+	state->fd = open(policy->store, O_RDWR | O_CLOEXEC);
+	if (state->fd >= 0)
+		return 0;
+	if (errno == ENOENT)
+		return refuse_missing(paths, policy->store, err);
+	return error_set(err, errno, "cannot open %s: %s", policy->store, strerror(errno));
+}
+
+static int open_existing(const struct config *config, const struct policy *policy,
+			 const struct paths *paths, struct state *state, struct error *err)
 {
 	int ret;
 
+	if (*policy->store)
+		return open_named(policy, paths, state, err);
 	if (!exists(paths->state)) {
 		if (!exists(paths->new))
 			return refuse_missing(paths, paths->state, err);
@@ -162,25 +177,82 @@ static int open_existing(const struct config *config, const struct paths *paths,
 	return 0;
 }
 
+/* The lock that an engine has on its store. It is the descriptor's, and goes along with it. */
+static int lock_store(int fd)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	return fcntl(fd, F_OFD_SETLK, &lock);
+}
+
+/* What a cut left behind. What somebody is busy making stays: the next try finds it done. */
+static int remove_new(const struct paths *paths, struct error *err)
+{
+	int fd = open(paths->new, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	int ret = 0;
+
+	if (fd >= 0 && lock_store(fd))
+		ret = error_set(err, ECHILD, "%s: somebody is making this TPM right now",
+				paths->new);
+	else if (unlink(paths->new) && errno != ENOENT)
+		ret = error_set(err, errno, "%s: cannot be removed: %s", paths->new,
+				strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+static int make_file(const struct config *config, const char *file, struct state *state,
+		     struct error *err)
+{
+	state->fd = open(file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (state->fd < 0)
+		return error_set(err, errno, "cannot create %s: %s", file, strerror(errno));
+	if (lock_store(state->fd))
+		return error_set(err, errno, "%s: cannot lock: %s", file, strerror(errno));
+	if (fchown(state->fd, config->uid, config->gid))
+		return error_set(err, errno, "%s: cannot give it to user %s: %s", file,
+				 config->user, strerror(errno));
+	return 0;
+}
+
+/* vtpmd and vtpmctl may want to do it at the same time. */
 static int open_new(const struct config *config, const struct paths *paths,
 		    struct state *state, struct error *err)
 {
+	int dir, ret;
+
 	if (exists(paths->state))
 		return error_set(err, EEXIST, "there is %s, but no %s that says that it "
 				 "was made here. If it is the right one, create that file, empty",
 				 paths->state, paths->made);
-	if (unlink(paths->new) && errno != ENOENT)
-		return error_set(err, errno, "%s: cannot be removed: %s", paths->new,
-				 strerror(errno));
-	state->fd = open(paths->new, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (state->fd < 0)
-		return error_set(err, errno, "cannot create %s: %s", paths->new,
-				 strerror(errno));
-	if (fchown(state->fd, config->uid, config->gid))
-		return error_set(err, errno, "%s: cannot give it to user %s: %s", paths->new,
-				 config->user, strerror(errno));
-	state->create = true;
-	return 0;
+	dir = open(config->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0 || flock(dir, LOCK_EX))
+		ret = error_set(err, errno, "%s: cannot lock: %s", config->state_dir,
+				strerror(errno));
+	else
+		ret = remove_new(paths, err);
+	if (!ret)
+		ret = make_file(config, paths->new, state, err);
+	if (dir >= 0)
+		close(dir);
+	state->create = !ret;
+	return ret;
+}
+
+/* Among the devices nothing is made: a volume of that name is only not active. */
+static int open_place(const struct config *config, const char *file, struct state *state,
+		      struct error *err)
+{
+	state->fd = open(file, O_RDWR | O_CLOEXEC);
+	if (state->fd >= 0)
+		return 0;
+	if (errno != ENOENT)
+		return error_set(err, errno, "cannot open %s: %s", file, strerror(errno));
+	if (!strncmp(file, "/dev/", 5))
+		return error_set(err, ENOENT, "there is no %s. Make or activate the volume first; "
+				 "'vtpmctl store size' says how large it has to be", file);
+	return make_file(config, file, state, err);
 }
 
 static int open_native(const struct config *config, const struct policy *policy,
@@ -192,9 +264,13 @@ static int open_native(const struct config *config, const struct policy *policy,
 	if (!ret)
 		ret = check_evidence(paths, text, MADE_NATIVE, err);
 	if (!ret)
-		return open_existing(config, paths, state, err);
+		return open_existing(config, policy, paths, state, err);
 	if (ret != -ENOENT)
 		return ret;
+	if (*policy->store)
+		return error_set(err, EPERM, "it was never made, and nothing is made on %s by "
+				 "itself. Make it with 'vtpmctl store create %s'", policy->store,
+				 paths->uuid);
 	return policy->create ? open_new(config, paths, state, err) :
 		refuse_creation(err);
 }
@@ -234,24 +310,126 @@ static int open_swtpm(const struct config *config, const struct policy *policy,
 	return ret;
 }
 
-int statedir_open(const struct config *config, const struct uuid *uuid,
-		  const struct policy *policy, struct state *state, struct error *err)
+static int keep_or_close(struct state *state, int ret)
 {
-	struct paths paths;
-	int ret;
-
-	set_paths(&paths, config, uuid);
-	memset(state, 0, sizeof(*state));
-	state->fd = -1;
-	if (policy->engine == ENGINE_SWTPM)
-		return open_swtpm(config, policy, &paths, state, err);
-	snprintf(state->name, sizeof(state->name), "%s", paths.state);
-	ret = open_native(config, policy, &paths, state, err);
 	if (ret && state->fd >= 0) {
 		close(state->fd);
 		state->fd = -1;
 	}
 	return ret;
+}
+
+static void set_state(struct paths *paths, const struct config *config, const struct uuid *uuid,
+		      const struct policy *policy, struct state *state)
+{
+	set_paths(paths, config, uuid);
+	memset(state, 0, sizeof(*state));
+	state->fd = -1;
+	snprintf(state->name, sizeof(state->name), "%s",
+		 *policy->store ? policy->store : paths->state);
+}
+
+int statedir_open(const struct config *config, const struct uuid *uuid,
+		  const struct policy *policy, struct state *state, struct error *err)
+{
+	struct paths paths;
+
+	set_state(&paths, config, uuid, policy, state);
+	if (policy->engine == ENGINE_SWTPM)
+		return open_swtpm(config, policy, &paths, state, err);
+	return keep_or_close(state, open_native(config, policy, &paths, state, err));
+}
+
+int statedir_create(const struct config *config, const struct uuid *uuid,
+		    const struct policy *policy, struct state *state, struct error *err)
+{
+	struct paths paths;
+	char text[32];
+	int ret;
+
+	set_state(&paths, config, uuid, policy, state);
+	ret = read_evidence(&paths, text, sizeof(text), err);
+	if (!ret)
+		return error_set(err, EEXIST, "it was made already: %s says so", paths.made);
+	if (ret != -ENOENT)
+		return ret;
+	ret = *policy->store ? open_place(config, policy->store, state, err) :
+		open_new(config, &paths, state, err);
+	state->create = !ret;
+	return keep_or_close(state, ret);
+}
+
+int statedir_replace(const struct config *config, const struct uuid *uuid,
+		     const struct policy *policy, struct state *state, struct error *err)
+{
+	struct paths paths;
+
+	set_state(&paths, config, uuid, policy, state);
+	return keep_or_close(state, open_place(config, state->name, state, err));
+}
+
+int statedir_find(const struct config *config, const struct uuid *uuid,
+		  const struct policy *policy, char *file, struct error *err)
+{
+	struct paths paths;
+	char text[32];
+	int ret;
+
+	set_paths(&paths, config, uuid);
+	snprintf(file, PATH_MAX, "%s", *policy->store ? policy->store : paths.state);
+	ret = read_evidence(&paths, text, sizeof(text), err);
+	if (ret == -ENOENT)
+		return error_set(err, ENOENT, "it was never made on this host: there is no %s",
+				 paths.made);
+	return ret ? ret : check_evidence(&paths, text, MADE_NATIVE, err);
+}
+
+/* Makes the name of a store durable that is not in the state directory. */
+static int flush_name(const char *file, struct error *err)
+{
+	char dir[PATH_MAX];
+	int length = strrchr(file, '/') - file;
+
+	snprintf(dir, sizeof(dir), "%.*s", length ? length : 1, file);
+	return flush(dir, err);
+}
+
+int statedir_replaced(const struct config *config, const struct uuid *uuid,
+		      const struct policy *policy, struct error *err)
+{
+	struct paths paths;
+	int ret;
+
+	set_paths(&paths, config, uuid);
+	ret = flush_name(*policy->store ? policy->store : paths.state, err);
+	return ret ? ret : write_evidence(&paths, MADE_NATIVE, err);
+}
+
+static int remove_name(const char *file, struct error *err)
+{
+	if (unlink(file) && errno != ENOENT)
+		return error_set(err, errno, "%s: cannot be removed: %s", file, strerror(errno));
+	return flush_name(file, err);
+}
+
+int statedir_remove(const struct config *config, const struct uuid *uuid,
+		    const struct policy *policy, struct error *err)
+{
+	struct paths paths;
+	struct stat st;
+	const char *file = *policy->store ? policy->store : paths.state;
+	bool is_file;
+	int ret = 0;
+
+	set_paths(&paths, config, uuid);
+	is_file = stat(file, &st) == 0 && S_ISREG(st.st_mode);
+	if (is_file)
+		ret = remove_name(file, err);
+	if (!ret)
+		ret = remove_new(&paths, err);
+	if (!ret)
+		ret = flush(config->state_dir, err);
+	return ret ? ret : remove_name(paths.made, err);
 }
 
 int statedir_created(const struct config *config, const struct uuid *uuid, struct error *err)
