@@ -46,11 +46,11 @@ static int compare(struct engine *engine, const struct freshness_packet *packet,
 	const char *name = engine->options.store_name;
 	unsigned long long is = vnvram_generation(engine->store), was = packet->generation;
 
-	if (engine->options.create && !(packet->flags & FRESHNESS_NONE))
+	if (engine->options.create && !(packet->flags & FRESHNESS_NOTHING))
 		return error_set(err, EUCLEAN, "%s: is to be made, but the host's TPM has generation "
 				 "%llu of it. If it was deleted, 'vtpm-hosttpm generation remove' "
 				 "makes the TPM forget it", name, was);
-	if (!engine->options.create && packet->flags & FRESHNESS_NONE)
+	if (!engine->options.create && packet->flags & FRESHNESS_NOTHING)
 		return error_set(err, EUCLEAN, "%s: the host's TPM has no generation of it. If this is "
 				 "the right state, 'vtpm-hosttpm generation record' gives it one",
 				 name);

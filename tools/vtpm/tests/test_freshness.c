@@ -72,7 +72,7 @@ static uint64_t record_to_end(struct engine_run *run, uint64_t last)
 
 static uint64_t make_store(void)
 {
-	struct engine_run run = start_with(true, 0, FRESHNESS_NONE);
+	struct engine_run run = start_with(true, 0, FRESHNESS_NOTHING);
 
 	assert_int_equal(wanted(), 1);
 	record(1);
@@ -98,7 +98,7 @@ static void test_what_is_accepted(void **state)
 	struct engine_run run;
 
 	(void)state;
-	assert_refused(0, FRESHNESS_NONE, "has no generation of it");
+	assert_refused(0, FRESHNESS_NOTHING, "has no generation of it");
 	assert_refused(generation + 1, 0, "is an old copy");
 	assert_refused(generation - 2, 0, "do not belong together");
 	/* A power cut came between the commit and its record. */
