@@ -75,6 +75,7 @@ static int unseal_loaded(struct tpm *tpm, ESYS_TR primary, ESYS_TR object, const
 {
 	TPM2_SE type = pcrs->hash ? TPM2_SE_POLICY : TPM2_SE_HMAC;
 	TPM2B_SENSITIVE_DATA *data;
+	struct error reason;
 	ESYS_TR session;
 	TSS2_RC rc;
 	int ret;
@@ -82,8 +83,8 @@ static int unseal_loaded(struct tpm *tpm, ESYS_TR primary, ESYS_TR object, const
 	ret = tpm_session(tpm, primary, type, TPMA_SESSION_ENCRYPT, &session, err);
 	if (ret)
 		return ret;
-	if (pcrs->hash)
-		ret = pcrs_policy(tpm, session, pcrs, err);
+	if (pcrs->hash && pcrs_policy(tpm, session, pcrs, &reason))
+		ret = error_set(err, EIO, "%s: %s", file, reason.text);
 	if (!ret) {
 		rc = Esys_Unseal(tpm->esys, object, session, ESYS_TR_NONE, ESYS_TR_NONE, &data);
 		ret = rc ? refused(file, rc, err) : take_key(data, file, key, err);
