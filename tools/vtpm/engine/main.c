@@ -15,6 +15,7 @@
 #include <openssl/crypto.h>
 
 #include "engine.h"
+#include "key.h"
 #include "sandbox.h"
 #include "tpm.h"
 
@@ -38,16 +39,14 @@ static int set_up_signals(struct engine *engine, struct error *err)
 static int read_key(struct engine *engine, struct error *err)
 {
 	uint8_t key[VNVRAM_KEY_SIZE];
-	int fd = engine->options.key_fd, ret = 0;
+	int ret;
 
-	if (fd < 0)
+	if (engine->options.key_fd < 0)
 		return 0;
-	if (read(fd, key, sizeof(key)) == (ssize_t)sizeof(key))
+	ret = key_read(engine->options.key_fd, key, engine->options.store_name, err);
+	if (!ret)
 		vnvram_set_key(engine->store, key);
-	else
-		ret = error_set(err, ENOKEY, "%s: cannot read its key", engine->options.store_name);
 	explicit_bzero(key, sizeof(key));
-	close(fd);
 	return ret;
 }
 

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "hosttpm.h"
 #include "key.h"
 
 static int check_file(int fd, const char *path, struct error *err)
@@ -44,44 +43,9 @@ static int open_file(const char *path, struct error *err)
 	return ret;
 }
 
-static void run_hosttpm(const char *program, const char *tcti, const char *path, int out)
-{
-	char *argv[] = { "vtpm-hosttpm", "unseal", "--tcti", (char *)tcti, (char *)path, NULL };
-	char *environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
-	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	sigset_t none;
-
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	for (int sig = 1; sig < NSIG; sig++)
-		signal(sig, SIG_DFL);
-	if (null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 &&
-	    !chdir("/") && !close_range(3, ~0U, 0))
-		execve(program, argv, environment);
-	dprintf(STDERR_FILENO, "%s: cannot be started: %s\n", program, strerror(errno));
-	_exit(1);
-}
-
-/* The process between is waited for here, the one that works is init's. */
-static int start_hosttpm(const char *program, const char *tcti, const char *path, int out)
-{
-	pid_t pid = fork();
-
-	if (pid < 0)
-		return -errno;
-	if (pid == 0) {
-		pid = fork();
-		if (pid == 0)
-			run_hosttpm(program, tcti, path, out);
-		_exit(pid < 0);
-	}
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	return 0;
-}
-
 static int open_sealed(const char *path, const char *program, const char *tcti, struct error *err)
 {
+	char *argv[] = { "vtpm-hosttpm", "unseal", "--tcti", (char *)tcti, (char *)path, NULL };
 	int ends[2], ret;
 
 	if (access(path, R_OK))
@@ -91,7 +55,7 @@ static int open_sealed(const char *path, const char *program, const char *tcti, 
 				 program, strerror(errno), path);
 	if (pipe2(ends, O_CLOEXEC))
 		return error_set(err, errno, "cannot make a pipe: %s", strerror(errno));
-	ret = start_hosttpm(program, tcti, path, ends[1]);
+	ret = hosttpm_start(program, argv, ends[1], STDOUT_FILENO);
 	close(ends[1]);
 	if (!ret)
 		return ends[0];

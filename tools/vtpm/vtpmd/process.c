@@ -8,11 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "control.h"
 #include "daemon.h"
+#include "hosttpm.h"
 #include "rundir.h"
 #include "statedir.h"
 
@@ -21,7 +23,8 @@
 #define STORE_FD	4
 #define MEMORY_FD	5
 #define CONN_FD		3	/* swtpm */
-#define MAX_PASSED	3
+#define RECORDER_FD	3	/* vtpm-hosttpm */
+#define MAX_PASSED	5
 
 /**
  * struct child - what a new process is made of
@@ -64,6 +67,14 @@ static void place_descriptors(const struct child *child)
 	close_range(3 + child->fd_count, ~0U, 0);
 }
 
+/* An engine locks its memory, so that no key gets onto a swap disk. */
+static void allow_to_lock_memory(void)
+{
+	const struct rlimit none = { RLIM_INFINITY, RLIM_INFINITY };
+
+	setrlimit(RLIMIT_MEMLOCK, &none);
+}
+
 static void become_user(const struct config *config)
 {
 	if (config->uid == geteuid())
@@ -90,6 +101,7 @@ static void run_child(const struct config *config, const struct child *child)
 	if (chdir(child->dir))
 		fail_child(child->dir);
 	place_descriptors(child);
+	allow_to_lock_memory();
 	become_user(config);
 	execvp(child->program, child->argv);
 	fail_child(child->program);
@@ -264,23 +276,52 @@ static uint32_t policy_features(const struct policy *policy)
 	return policy->exactly_once ? VTPM_FEATURE_EXACTLY_ONCE | VTPM_FEATURE_EXTRA_PAGES : 0;
 }
 
-static int spawn_native(struct vtpm *vtpm, const struct state *state, int memory, int control,
-			struct error *err)
+/**
+ * struct resources - what an engine is given, open; -1 where there is none
+ * @state: its store
+ * @control: its end of the control socket
+ * @memory: the state memory
+ * @key: the key of the store
+ * @recorder: its socket to a freshness recorder
+ */
+struct resources {
+	struct state state;
+	int control;
+	int memory;
+	int key;
+	int recorder;
+};
+
+/* Where optional descriptors go, one after the other. */
+static void pass_optional(struct child *child, char **argv, const char *option, int fd,
+			  char *text, size_t size)
 {
-	const struct config *config = &vtpm->daemon->config;
-	char control_fd[16], store_fd[16], memory_fd[16], features[16];
-	char *argv[] = {
+	while (*argv)
+		argv++;
+	if (fd < 0)
+		return;
+	snprintf(text, size, "%u", CONTROL_FD + child->fd_count);
+	argv[0] = (char *)option;
+	argv[1] = text;
+	child->fds[child->fd_count++] = fd;
+}
+
+static int spawn_native(struct vtpm *vtpm, const struct resources *given, struct error *err)
+{
+	char control_fd[16], store_fd[16], memory_fd[16], key_fd[16], recorder_fd[16];
+	char features[16];
+	char *argv[24] = {
 		"vtpm-engine", "--control-fd", control_fd, "--store-fd", store_fd,
-		"--store-name", (char *)state->name, "--memory-fd", memory_fd,
+		"--store-name", (char *)given->state.name, "--memory-fd", memory_fd,
 		"--uuid", vtpm->uuid_text, "--tpm", vtpm->policy.tpm12 ? "1.2" : "2.0",
 		"--domain", vtpm->owner.settled ? "same" : "new", "--features", features,
-		state->create ? "--create" : NULL, NULL,
+		given->state.create ? "--create" : NULL,
 	};
 	struct child child = {
-		.program = config->engine,
+		.program = vtpm->daemon->config.engine,
 		.argv = argv,
 		.dir = "/",
-		.fds = { control, state->fd, memory },
+		.fds = { given->control, given->state.fd, given->memory },
 		.fd_count = 3,
 	};
 
@@ -288,24 +329,85 @@ static int spawn_native(struct vtpm *vtpm, const struct state *state, int memory
 	snprintf(store_fd, sizeof(store_fd), "%d", STORE_FD);
 	snprintf(memory_fd, sizeof(memory_fd), "%d", MEMORY_FD);
 	snprintf(features, sizeof(features), "%u", policy_features(&vtpm->policy));
+	pass_optional(&child, argv, "--key-fd", given->key, key_fd, sizeof(key_fd));
+	pass_optional(&child, argv, "--freshness-fd", given->recorder, recorder_fd,
+		      sizeof(recorder_fd));
 	return spawn(vtpm, &child, err);
 }
 
-static int connect_and_spawn(struct vtpm *vtpm, const struct state *state, int memory,
-			     struct error *err)
+static int connect_and_spawn(struct vtpm *vtpm, struct resources *given, struct error *err)
 {
 	int pair[2], ret;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return error_set(err, ECHILD, "cannot make a socket: %s", strerror(errno));
+	given->control = pair[1];
 	if (watch_control(vtpm, pair[0]))
 		ret = error_set(err, ECHILD, "out of memory");
 	else
-		ret = spawn_native(vtpm, state, memory, pair[1], err);
+		ret = spawn_native(vtpm, given, err);
 	if (ret)
 		forget_control(vtpm);
-	close(pair[1]);
 	return ret;
+}
+
+/* The recorder ends with the engine, whose socket it has the other end of. */
+static int start_recorder(struct vtpm *vtpm, int *fd, struct error *err)
+{
+	const struct config *config = &vtpm->daemon->config;
+	char *argv[] = {
+		"vtpm-hosttpm", "recorder", "--tcti", (char *)config->host_tpm, "--fd", NULL,
+		vtpm->uuid_text, NULL,
+	};
+	char place[16];
+	int pair[2], ret;
+
+	snprintf(place, sizeof(place), "%d", RECORDER_FD);
+	argv[5] = place;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return error_set(err, ECHILD, "cannot make a socket: %s", strerror(errno));
+	ret = hosttpm_start(config->hosttpm, argv, pair[1], RECORDER_FD);
+	close(pair[1]);
+	*fd = pair[0];
+	return ret ? error_set(err, ECHILD, "%s: cannot be started: %s", config->hosttpm,
+			       strerror(-ret)) : 0;
+}
+
+static int open_guards(struct vtpm *vtpm, struct resources *given, struct error *err)
+{
+	const struct config *config = &vtpm->daemon->config;
+	const struct policy *policy = &vtpm->policy;
+
+	if (policy->key_kind != KEY_NONE) {
+		given->key = key_open(policy->key_kind, policy->key_path, config->hosttpm,
+				      config->host_tpm, err);
+		if (given->key < 0)
+			return given->key;
+	}
+	return policy->freshness == FRESHNESS_TPM ?
+		start_recorder(vtpm, &given->recorder, err) : 0;
+}
+
+static int open_resources(struct vtpm *vtpm, struct resources *given, struct error *err)
+{
+	const struct config *config = &vtpm->daemon->config;
+	int ret = statedir_open(config, &vtpm->uuid, &vtpm->policy, &given->state, err);
+
+	if (ret)
+		return ret;
+	given->memory = rundir_open_memory(config, vtpm->uuid_text, !vtpm->owner.settled, err);
+	return given->memory < 0 ? -ECHILD : open_guards(vtpm, given, err);
+}
+
+static void close_resources(const struct resources *given)
+{
+	const int fds[] = {
+		given->state.fd, given->control, given->memory, given->key, given->recorder,
+	};
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
 }
 
 /*
@@ -314,19 +416,15 @@ static int connect_and_spawn(struct vtpm *vtpm, const struct state *state, int m
  */
 static int start_native(struct vtpm *vtpm, struct error *err)
 {
-	const struct config *config = &vtpm->daemon->config;
-	struct state state;
-	int memory, ret;
+	struct resources given = {
+		.state.fd = -1, .control = -1, .memory = -1, .key = -1, .recorder = -1,
+	};
+	int ret = open_resources(vtpm, &given, err);
 
-	ret = statedir_open(config, &vtpm->uuid, &vtpm->policy, &state, err);
-	if (ret)
-		return ret;
-	memory = rundir_open_memory(config, vtpm->uuid_text, !vtpm->owner.settled, err);
-	ret = memory < 0 ? -ECHILD : connect_and_spawn(vtpm, &state, memory, err);
-	vtpm->creating = !ret && state.create;
-	if (memory >= 0)
-		close(memory);
-	close(state.fd);
+	if (!ret)
+		ret = connect_and_spawn(vtpm, &given, err);
+	vtpm->creating = !ret && given.state.create;
+	close_resources(&given);
 	return ret;
 }
 
