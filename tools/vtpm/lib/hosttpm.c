@@ -39,7 +39,7 @@ static void run(const char *program, char *const *argv, int fd, int place)
 }
 
 /* The process between is waited for here, the one that works is init's. */
-int hosttpm_start(const char *program, char *const *argv, int fd, int place)
+int hosttpm_launch(const char *program, char *const *argv, int fd, int place)
 {
 	pid_t pid = fork();
 

@@ -4,7 +4,7 @@
 #define VTPM_LIB_HOSTTPM_H
 
 /**
- * hosttpm_start - start vtpm-hosttpm as nobody's child
+ * hosttpm_launch - start vtpm-hosttpm as nobody's child
  * @program: its path
  * @argv: its arguments
  * @fd: what it gets from the caller, who still owns it
@@ -15,6 +15,6 @@
  *
  * Return: 0 or a negative errno. What goes wrong after that is said on standard error.
  */
-int hosttpm_start(const char *program, char *const *argv, int fd, int place);
+int hosttpm_launch(const char *program, char *const *argv, int fd, int place);
 
 #endif

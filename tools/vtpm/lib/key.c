@@ -55,7 +55,7 @@ static int open_sealed(const char *path, const char *program, const char *tcti, 
 				 program, strerror(errno), path);
 	if (pipe2(ends, O_CLOEXEC))
 		return error_set(err, errno, "cannot make a pipe: %s", strerror(errno));
-	ret = hosttpm_start(program, argv, ends[1], STDOUT_FILENO);
+	ret = hosttpm_launch(program, argv, ends[1], STDOUT_FILENO);
 	close(ends[1]);
 	if (!ret)
 		return ends[0];

@@ -366,7 +366,7 @@ static int start_recorder(struct vtpm *vtpm, int *fd, struct error *err)
 	argv[5] = place;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return error_set(err, ECHILD, "cannot make a socket: %s", strerror(errno));
-	ret = hosttpm_start(config->hosttpm, argv, pair[1], RECORDER_FD);
+	ret = hosttpm_launch(config->hosttpm, argv, pair[1], RECORDER_FD);
 	close(pair[1]);
 	*fd = pair[0];
 	return ret ? error_set(err, ECHILD, "%s: cannot be started: %s", config->hosttpm,
