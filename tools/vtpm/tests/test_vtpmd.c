@@ -76,6 +76,30 @@ static void test_power_cycle(void **state)
 	assert_int_not_equal(engine_of(FIRST), engine);
 }
 
+/* Another host has the state: vtpmd says so, and goes on when it is given back. */
+static void test_store_in_use(void **state)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	uint64_t id;
+	int guest, fd;
+
+	(void)state;
+	attach_used(1, &first, &id);
+	fd = open(path("state/" FIRST ".vtpm"), O_RDWR);
+	fake_kernel_destroy(kernel, 1);
+	for (int ms = 0; fcntl(fd, F_OFD_SETLK, &lock); ms += 20) {
+		assert_true(ms < PATIENCE_MS);
+		pause_ms(20);
+	}
+	fake_kernel_add(kernel, 2, &first);
+	wait_for_state(FIRST, "paused", "another process uses this vTPM");
+	close(fd);
+	wait_for_state(FIRST, "running", NULL);
+	guest = attach(2, &first, &id);
+	assert_int_equal(guest_do(guest, tpm2_startup()), 0);
+	assert_true(guest_nv_holds(guest, INDEX, "kept"));
+}
+
 static void test_domain_vanishes(void **state)
 {
 	uint64_t id;
@@ -325,6 +349,7 @@ int main(void)
 		TEST(test_new_tpm),
 		TEST(test_module_reload),
 		TEST(test_power_cycle),
+		TEST(test_store_in_use),
 		TEST(test_domain_vanishes),
 		TEST(test_second_domain_waits),
 		TEST(test_engine_dies),

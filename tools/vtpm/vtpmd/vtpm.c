@@ -305,20 +305,21 @@ static void describe_exit(int status, struct error *why)
 		error_set(why, 0, "the engine ended with code %d", WEXITSTATUS(status));
 }
 
-/* Another engine, whose vtpmd is no more, is still finishing. */
+/* An engine whose vtpmd is no more is still finishing, or another host has it. */
 static void wait_for_lock(struct vtpm *vtpm)
 {
+	if (!*vtpm->reason.text)
+		error_set(&vtpm->reason, EBUSY, "another engine has its state");
 	if (!vtpm->locked_tries++)
-		log_info(&vtpm->daemon->log, "vTPM %s: another engine still has its state, waiting",
-			 vtpm->uuid_text);
-	error_set(&vtpm->reason, EBUSY, "another engine has its state");
+		log_info(&vtpm->daemon->log, "vTPM %s: %s; waiting", vtpm->uuid_text,
+			 vtpm->reason.text);
 	vtpm->state = VTPM_PAUSED;
 	if (vtpm->locked_tries < LOCKED_TRIES) {
 		set_timer(vtpm, LOCKED_PAUSE_MS);
 		return;
 	}
-	log_error(&vtpm->daemon->log, "vTPM %s: another engine has its state and does not let go",
-		  vtpm->uuid_text);
+	log_error(&vtpm->daemon->log, "vTPM %s: %s, and does not let go", vtpm->uuid_text,
+		  vtpm->reason.text);
 	vtpm->locked_tries = 0;
 	vtpm->state = VTPM_FAILED;
 	set_timer(vtpm, FAILED_SECONDS * 1000);
