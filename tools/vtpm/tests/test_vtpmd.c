@@ -92,7 +92,7 @@ static void test_store_in_use(void **state)
 		pause_ms(20);
 	}
 	fake_kernel_add(kernel, 2, &first);
-	wait_for_state(FIRST, "paused", "another process uses this vTPM");
+	wait_for_state(FIRST, "restarting", "another process uses this vTPM");
 	close(fd);
 	wait_for_state(FIRST, "running", NULL);
 	guest = attach(2, &first, &id);
