@@ -63,7 +63,8 @@ static char **add_fd(char **argv, const char *option, int fd, char *text)
 static void run_engine(const struct engine_how *how, int store, int memory, int control,
 		       int conn, int faults)
 {
-	char key_fd[16], recorder_fd[16], memory_fd[16], store_fd[16], control_fd[16], conn_fd[16], faults_fd[16];
+	char key_fd[16], recorder_fd[16], memory_fd[16], store_fd[16], control_fd[16];
+	char conn_fd[16], fd[16];
 	/* Opened while we may: another user may not get into the build's directory. */
 	int program = open(TESTS_DIR "/vtpm-engine", O_PATH | O_CLOEXEC);
 	char *argv[32] = {
@@ -92,8 +93,11 @@ static void run_engine(const struct engine_how *how, int store, int memory, int 
 	snprintf(store_fd, sizeof(store_fd), "%d", dup(store));
 	snprintf(control_fd, sizeof(control_fd), "%d", dup(control));
 	snprintf(conn_fd, sizeof(conn_fd), "%d", dup(conn));
-	snprintf(faults_fd, sizeof(faults_fd), "%d", dup(faults));
-	setenv(FAULTS_VARIABLE, faults_fd, 1);
+	snprintf(fd, sizeof(fd), "%d", dup(faults));
+	setenv(FAULTS_VARIABLE, fd, 1);
+	snprintf(fd, sizeof(fd), "%d", dup(how->log));
+	if (how->log)
+		setenv(IO_LOG_VARIABLE, fd, 1);
 	if (how->user && (setgid(how->user) || setuid(how->user)))
 		_exit(99);
 	fexecve(program, argv, environ);

@@ -34,6 +34,7 @@ struct engine_run {
  * @same: started for the same domain
  * @features: the policy offers VTPM_FEATURE_*
  * @create: make a new TPM
+ * @log: descriptor of memory for a struct io_log, 0 for none
  * @tcp: make the connection a TCP one: it can report POLLPRI
  * @key: descriptor of the store's key, 0 for none
  * @recorder: socket to a freshness recorder, 0 for none
@@ -47,6 +48,7 @@ struct engine_how {
 	bool same;
 	bool features;
 	bool create;
+	int log;
 	bool tcp;
 	int key;
 	int recorder;

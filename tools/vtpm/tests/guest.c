@@ -154,6 +154,17 @@ struct packet tpm2_nv_read(uint32_t index, unsigned int size)
 		       size);
 }
 
+struct packet tpm2_nv_define_counter(uint32_t index)
+{
+	return command("8002 00000000 0000012a 40000001 " PASSWORD
+		       " 0000 000e %08x 000b 00040014 0000 0008", index);
+}
+
+struct packet tpm2_nv_increment(uint32_t index)
+{
+	return command("8002 00000000 00000134 %08x %08x " PASSWORD, index, index);
+}
+
 struct packet tpm2_create_primary_rsa(void)
 {
 	return command("8002 00000000 00000131 40000001 " PASSWORD " 0004 00000000"

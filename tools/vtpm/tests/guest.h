@@ -46,6 +46,9 @@ struct packet tpm2_pcr_read(unsigned int pcr);
 struct packet tpm2_nv_define(uint32_t index, unsigned int size);
 struct packet tpm2_nv_write(uint32_t index, const char *text);
 struct packet tpm2_nv_read(uint32_t index, unsigned int size);
+/* A counter: increments, and nothing else, change it. */
+struct packet tpm2_nv_define_counter(uint32_t index);
+struct packet tpm2_nv_increment(uint32_t index);
 struct packet tpm2_create_primary_rsa(void);
 struct packet tpm2_create_primary_ecc(void);
 struct packet tpm2_create_rsa(uint32_t parent);

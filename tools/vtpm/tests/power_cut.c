@@ -352,6 +352,30 @@ unsigned int cut_replay(const struct cut_log *log, unsigned int random, unsigned
 	return cuts;
 }
 
+static void ignore(const struct cut *cut, void *opaque)
+{
+	(void)cut;
+	(void)opaque;
+}
+
+/* Makes the first cut and skips the others. */
+unsigned int cut_count(const struct cut_log *log, unsigned int random)
+{
+	unsigned int count = 0;
+
+	for (int lost = 0; lost <= has_failed_flush(log); lost++) {
+		struct replay replay = {
+			.random = random, .every = UINT32_MAX, .check = ignore, .lost = lost,
+		};
+
+		begin_replay(&replay, log);
+		replay_once(&replay);
+		end_replay(&replay);
+		count += replay.possible;
+	}
+	return count;
+}
+
 void cut_replay_worst(const struct cut_log *log, cut_check check, void *opaque)
 {
 	struct replay replay = { .check = check, .opaque = opaque, .lost = true };

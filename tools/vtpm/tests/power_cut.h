@@ -119,6 +119,9 @@ void cut_log_flush(struct cut_log *log, bool failed);
 unsigned int cut_replay(const struct cut_log *log, unsigned int random, unsigned int every,
 			cut_check check, void *opaque);
 
+/* The number of cuts with @every 1. */
+unsigned int cut_count(const struct cut_log *log, unsigned int random);
+
 /* The one cut at the end of the log at which all that was not flushed is lost. */
 void cut_replay_worst(const struct cut_log *log, cut_check check, void *opaque);
 
