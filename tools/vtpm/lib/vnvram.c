@@ -559,12 +559,13 @@ static bool is_hopeless(int code)
 
 static int commit(struct vnvram *store, struct error *err)
 {
+	uint64_t last = store->generation > store->floor ? store->generation : store->floor;
 	size_t size;
 	int ret;
 
 	if (store->read_only)
 		return error_set(err, EROFS, "%s: was opened to be read only", store->file);
-	ret = slot_encode(store, store->generation + 1, &size);
+	ret = slot_encode(store, last + 1, &size);
 	if (!ret)
 		ret = store_write(store, store->slot, size, slot_offset(store->slot_size, !store->active));
 	/* A failed flush may have dropped the data: a repetition writes it again. */
@@ -575,7 +576,7 @@ static int commit(struct vnvram *store, struct error *err)
 		return error_set(err, -ret, "%s: cannot store: %s", store->file, strerror(-ret));
 	}
 	store->active = !store->active;
-	store->generation++;
+	store->generation = last + 1;
 	store->dirty = false;
 	return 0;
 }
@@ -606,6 +607,13 @@ bool vnvram_had_fatal_error(const struct vnvram *store)
 uint64_t vnvram_generation(const struct vnvram *store)
 {
 	return store->generation;
+}
+
+void vnvram_skip(struct vnvram *store, uint64_t generation)
+{
+	if (store->floor < generation)
+		store->floor = generation;
+	store->dirty = true;
 }
 
 static int change_key(struct vnvram *store, const uint8_t *key, struct error *err)

@@ -135,6 +135,8 @@ struct vnvram_owner {
  * @key_id: identifies its key, if @encrypted
  * @writer: engine version of the newest slot
  * @owner: as in the owner record
+ * @elsewhere: another host has it by that record, and the file is a block device, on which
+ *	nothing but the record tells
  */
 struct vnvram_info {
 	uint32_t version;
@@ -147,6 +149,7 @@ struct vnvram_info {
 	uint8_t key_id[VNVRAM_KEY_ID_SIZE];
 	uint32_t writer;
 	struct vnvram_owner owner;
+	bool elsewhere;
 };
 
 struct vnvram;
@@ -449,6 +452,16 @@ bool vnvram_had_fatal_error(const struct vnvram *store);
  * @store: a started store
  */
 uint64_t vnvram_generation(const struct vnvram *store);
+
+/**
+ * vnvram_skip - let the next commit come after a generation
+ * @store: a started store
+ * @generation: that generation; need not be above the store's own
+ *
+ * For what takes the place of another store, which may have come further. Makes a commit
+ * necessary.
+ */
+void vnvram_skip(struct vnvram *store, uint64_t generation);
 
 /**
  * vnvram_rekey - encrypt with another key, or with none any more

@@ -49,6 +49,7 @@ struct vnvram {
 	bool taken;		/* the owner record says that it is ours */
 	unsigned int active;	/* slot that holds the last commit */
 	uint64_t generation;	/* of the last commit, 0 if there is none */
+	uint64_t floor;		/* the next one comes after this too */
 	uint64_t slot_size;
 	uint8_t salt[SALT_SIZE];
 	uint8_t header_digest[DIGEST_SIZE];

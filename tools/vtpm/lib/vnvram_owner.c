@@ -273,5 +273,8 @@ int vnvram_inspect(int fd, const char *file, const struct vnvram_io *io,
 	}
 	if (!ret)
 		ret = owner_read(&store, &info->owner);
+	identify_self(&store.self);
+	info->elsewhere = info->owner.held && !same_host(&info->owner, &store.self) &&
+			  !locks_are_shared(&store);
 	return ret ? error_set(err, -ret, "%s: cannot read: %s", file, strerror(-ret)) : 0;
 }
