@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -27,4 +28,20 @@ int print_json(const json_t *response)
 
 	putchar('\n');
 	return ret ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+bool confirm(const char *fmt, ...)
+{
+	char line[16] = "";
+	va_list args;
+
+	va_start(args, fmt);
+	vprintf(fmt, args);
+	va_end(args);
+	printf(" [y/N] ");
+	fflush(stdout);
+	if (fgets(line, sizeof(line), stdin) && (line[0] == 'y' || line[0] == 'Y'))
+		return true;
+	fputs("vtpmctl: nothing was done\n", stderr);
+	return false;
 }

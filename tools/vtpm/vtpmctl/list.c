@@ -12,8 +12,6 @@ static const char usage[] =
 	"  -j, --json    write what vtpmd says, in JSON\n"
 	"  -h, --help    show this text and exit\n";
 
-static const struct arguments arguments = { usage, "json", 'j', 0 };
-
 static void print_head(void)
 {
 	printf("%-36s %-3s %-11s %5s %6s %7s %9s %9s %8s %7s %9s\n", "UUID", "TPM", "STATE",
@@ -84,9 +82,11 @@ static int print_table(const json_t *response)
 
 int command_list(const char *socket, int argc, char **argv)
 {
+	bool json = false;
+	const struct choice choices[] = { { "json", 'j', &json, NULL }, { 0 } };
+	const struct arguments arguments = { usage, choices, 0, 0 };
+	int ret = parse_arguments(&arguments, argc, argv);
 	json_t *response;
-	bool json;
-	int ret = parse_arguments(&arguments, argc, argv, &json);
 
 	if (ret >= 0)
 		return ret;

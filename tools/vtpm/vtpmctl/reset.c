@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <getopt.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "vtpmctl.h"
 
@@ -16,30 +14,19 @@ static const char usage[] =
 	"  -y, --yes     do not ask\n"
 	"  -h, --help    show this text and exit\n";
 
-static const struct arguments arguments = { usage, "yes", 'y', 1 };
-
-static bool ask(const char *uuid)
-{
-	char line[16] = "";
-
-	printf("Reset vTPM %s? Its guest loses its PCRs, TPM sessions and loaded keys. [y/N] ",
-	       uuid);
-	fflush(stdout);
-	return fgets(line, sizeof(line), stdin) && (line[0] == 'y' || line[0] == 'Y');
-}
-
 int command_reset(const char *socket, int argc, char **argv)
 {
+	bool yes = false;
+	const struct choice choices[] = { { "yes", 'y', &yes, NULL }, { 0 } };
+	const struct arguments arguments = { usage, choices, 1, 1 };
+	int ret = parse_arguments(&arguments, argc, argv);
 	json_t *response;
-	bool yes;
-	int ret = parse_arguments(&arguments, argc, argv, &yes);
 
 	if (ret >= 0)
 		return ret;
-	if (!yes && !ask(argv[optind])) {
-		fputs("vtpmctl: nothing was done\n", stderr);
+	if (!yes && !confirm("Reset vTPM %s? Its guest loses its PCRs, TPM sessions and loaded "
+			     "keys.", argv[optind]))
 		return EXIT_FAILURE;
-	}
 	response = client_request(socket, json_pack("{s:s, s:s}", "command", "reset",
 						    "uuid", argv[optind]));
 	if (!response)

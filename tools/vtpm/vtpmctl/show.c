@@ -13,8 +13,6 @@ static const char usage[] =
 	"  -j, --json    write what vtpmd says, in JSON\n"
 	"  -h, --help    show this text and exit\n";
 
-static const struct arguments arguments = { usage, "json", 'j', 1 };
-
 static void print_text(const char *name, const json_t *object, const char *key)
 {
 	if (json_object_get(object, key))
@@ -114,9 +112,11 @@ static int print_vtpm(const json_t *vtpm)
 
 int command_show(const char *socket, int argc, char **argv)
 {
+	bool json = false;
+	const struct choice choices[] = { { "json", 'j', &json, NULL }, { 0 } };
+	const struct arguments arguments = { usage, choices, 1, 1 };
+	int ret = parse_arguments(&arguments, argc, argv);
 	json_t *response;
-	bool json;
-	int ret = parse_arguments(&arguments, argc, argv, &json);
 
 	if (ret >= 0)
 		return ret;

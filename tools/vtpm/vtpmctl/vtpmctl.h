@@ -50,17 +50,31 @@ const char *format_number(const json_t *object, const char *key, char *buffer, s
 int print_json(const json_t *response);
 
 /**
+ * struct choice - an option of a subcommand, besides --help
+ * @name: its long form
+ * @letter: its short form
+ * @set: set to true when it is given; NULL if it has a value
+ * @value: where to put its value; NULL if it has none
+ */
+struct choice {
+	const char *name;
+	char letter;
+	bool *set;
+	const char **value;
+};
+
+/**
  * struct arguments - what a subcommand takes
  * @usage: its help
- * @flag: the one option that it has besides --help
- * @letter: short form of @flag
- * @operands: how many words must follow
+ * @choices: its options, up to 16; one without a name ends them
+ * @min_operands: how many words must follow
+ * @max_operands: how many words may follow
  */
 struct arguments {
 	const char *usage;
-	const char *flag;
-	char letter;
-	int operands;
+	const struct choice *choices;
+	int min_operands;
+	int max_operands;
 };
 
 /**
@@ -68,11 +82,26 @@ struct arguments {
  * @arguments: what it takes
  * @argc: words from the subcommand on
  * @argv: likewise; the operands are at @argv[optind] afterwards
- * @set: whether the flag was given
  *
  * Return: -1, go on; otherwise the code to exit with, and the help has been shown.
  */
-int parse_arguments(const struct arguments *arguments, int argc, char **argv, bool *set);
+int parse_arguments(const struct arguments *arguments, int argc, char **argv);
+
+/**
+ * show_usage - say how it would be right
+ * @arguments: what the subcommand takes
+ *
+ * Return: code to exit with.
+ */
+int show_usage(const struct arguments *arguments);
+
+/**
+ * confirm - ask whether to go on
+ * @fmt: the question, as for printf
+ *
+ * What is no clear yes is a no, and is said to be one.
+ */
+bool confirm(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /**
  * command_show - vtpmctl show
@@ -103,5 +132,35 @@ int command_reset(const char *socket, int argc, char **argv);
  * Return: code to exit with.
  */
 int command_list(const char *socket, int argc, char **argv);
+
+/**
+ * command_store - vtpmctl store
+ * @socket: not used, these work on the files themselves
+ * @argc: words from the subcommand on
+ * @argv: likewise
+ *
+ * Return: code to exit with.
+ */
+int command_store(const char *socket, int argc, char **argv);
+
+/**
+ * command_import - vtpmctl import
+ * @socket: not used
+ * @argc: words from the subcommand on
+ * @argv: likewise
+ *
+ * Return: code to exit with.
+ */
+int command_import(const char *socket, int argc, char **argv);
+
+/**
+ * command_export - vtpmctl export
+ * @socket: not used
+ * @argc: words from the subcommand on
+ * @argv: likewise
+ *
+ * Return: code to exit with.
+ */
+int command_export(const char *socket, int argc, char **argv);
 
 #endif
