@@ -16,15 +16,21 @@ static const struct command commands[] = {
 	{ "list", command_list },
 	{ "show", command_show },
 	{ "reset", command_reset },
+	{ "store", command_store },
+	{ "import", command_import },
+	{ "export", command_export },
 };
 
 static const char usage[] =
 	"Usage: vtpmctl [--socket PATH] COMMAND [OPTION...]\n"
-	"Look at the vTPMs that vtpmd serves, and reset them.\n"
+	"Look at the vTPMs that vtpmd serves, reset them, and care for their stores.\n"
 	"\n"
 	"  list                list the vTPMs\n"
 	"  show UUID           show all about one vTPM\n"
 	"  reset UUID          power-cycle one vTPM\n"
+	"  store COMMAND       look at stores, make, check, copy and change them\n"
+	"  import UUID DIR     make a vTPM of swtpm's state\n"
+	"  export UUID DIR     write a vTPM's state for swtpm\n"
 	"\n"
 	"  -s, --socket PATH   vtpmd's control socket (default: " DEFAULT_SOCKET ")\n"
 	"  -h, --help          show this text and exit\n"

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* vtpmctl store snapshot, restore. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "statedir.h"
+#include "store.h"
+#include "vtpmctl.h"
+
+#define TRIES		20
+#define CHUNK_SIZE	65536
+
+/* The file itself, and its name. */
+static int make_durable(int fd, const char *file, struct error *err)
+{
+	const char *slash = strrchr(file, '/');
+	char dir[PATH_MAX] = ".";
+	int dir_fd, ret = 0;
+
+	if (slash)
+		snprintf(dir, sizeof(dir), "%.*s", slash > file ? (int)(slash - file) : 1, file);
+	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir_fd < 0 || fsync(fd) || fsync(dir_fd))
+		ret = error_set(err, errno, "%s: cannot make it durable: %s", file,
+				strerror(errno));
+	if (dir_fd >= 0)
+		close(dir_fd);
+	return ret;
+}
+
+static int copy_bytes(int from, int to, uint64_t size)
+{
+	static uint8_t chunk[CHUNK_SIZE];
+	uint64_t at = 0;
+	ssize_t n = 1;
+
+	while (n > 0 && at < size) {
+		n = pread(from, chunk, size - at < CHUNK_SIZE ? size - at : CHUNK_SIZE, at);
+		if (n > 0)
+			n = pwrite(to, chunk, n, at);
+		at += n > 0 ? n : 0;
+	}
+	explicit_bzero(chunk, sizeof(chunk));
+	return n > 0 ? 0 : n ? -errno : -ENODATA;
+}
+
+/* Returns 1 if the copy is one of a moment, 0 if a commit came in between. */
+static int try_copy(struct target *target, int fd, const char *file, struct error *err)
+{
+	uint64_t size = VNVRAM_HEADER_SIZE + 2 * target->info.slot_size;
+	struct vnvram_info after;
+	int ret = copy_bytes(target->fd, fd, size);
+
+	if (ret)
+		return error_set(err, -ret, "cannot copy %s to %s: %s", target->file, file,
+				 strerror(-ret));
+	ret = vnvram_inspect(target->fd, target->file, &vnvram_system_io, &after, err);
+	if (ret)
+		return ret;
+	ret = after.generation == target->info.generation;
+	target->info = after;
+	return ret;
+}
+
+/* Nothing but loading it tells that it can be loaded. */
+static int verify(const struct target *target, int fd, const char *file, struct error *err)
+{
+	struct target copy = *target;
+	int ret;
+
+	copy.fd = fd;
+	copy.store = NULL;
+	snprintf(copy.file, sizeof(copy.file), "%s", file);
+	ret = vnvram_inspect(fd, file, &vnvram_system_io, &copy.info, err);
+	if (!ret)
+		ret = target_load(&copy, TARGET_LOOK, NULL, err);
+	/* A commit that was under way: the copy is good, and would be better without. */
+	if (!ret && *vnvram_warning(copy.store))
+		ret = error_set(err, EAGAIN, "%s", vnvram_warning(copy.store));
+	target_unload(&copy);
+	return ret;
+}
+
+static int take_copy(struct target *target, int fd, const char *file, struct error *err)
+{
+	int ret = 0;
+
+	for (int i = 0; i < TRIES; i++) {
+		ret = try_copy(target, fd, file, err);
+		if (ret < 0)
+			return ret;
+		if (!ret)
+			continue;
+		ret = verify(target, fd, file, err);
+		if (ret != -EAGAIN)
+			return ret ? ret : make_durable(fd, file, err);
+	}
+	/* What stays so is the store itself, and the copy says what it says. */
+	if (ret == -EAGAIN)
+		return make_durable(fd, file, err);
+	return error_set(err, EAGAIN, "%s: is written to all the time; pause the guest for the "
+			 "snapshot", target->file);
+}
+
+static int snapshot(struct target *target, const char *file, struct error *err)
+{
+	int fd = open(file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int ret;
+
+	if (fd < 0)
+		return error_set(err, errno, "cannot create %s: %s", file, strerror(errno));
+	ret = take_copy(target, fd, file, err);
+	close(fd);
+	if (ret)
+		unlink(file);
+	return ret;
+}
+
+static int run_snapshot(const struct store_options *options, char **operands, struct error *err)
+{
+	struct target target;
+	int ret = target_find(&target, options, operands[0], err);
+
+	if (!ret)
+		ret = target_open(&target, O_RDONLY, err);
+	if (!ret)
+		ret = snapshot(&target, operands[1], err);
+	if (!ret)
+		printf("vTPM %s: generation %llu was copied to %s\n", target.uuid_text,
+		       (unsigned long long)target.info.generation, operands[1]);
+	target_close(&target);
+	return ret;
+}
+
+const struct store_command snapshot_command = {
+	.name = "snapshot",
+	.usage =
+	"Usage: vtpmctl store snapshot UUID FILE [--config FILE]\n"
+	"Copy a store to a new file, also while an engine uses it, and see that the copy can be\n"
+	"loaded. It is as secret as the store, and encrypted with the same key.\n"
+	"\n"
+	"  -c, --config FILE  vtpmd's configuration (default: " CONFIG_DEFAULT_FILE ")\n"
+	"  -h, --help         show this text and exit\n",
+	.letters = "c",
+	.operands = 2,
+	.run = run_snapshot,
+};
+
+static int load_copy(struct target *copy, const struct target *target,
+		     const struct store_options *options, const char *file, struct error *err)
+{
+	enum vnvram_tpm wanted = target->policy.tpm12 ? VNVRAM_TPM_12 : VNVRAM_TPM_20;
+	struct store_options loose = { .config = options->config, .file = file,
+				       .key = options->key };
+	int ret = target_find(copy, &loose, NULL, err);
+
+	if (!ret)
+		ret = target_open(copy, O_RDONLY, err);
+	if (ret)
+		return ret;
+	if (!uuid_equal(&copy->uuid, &target->uuid))
+		return error_set(err, EXDEV, "%s: is a copy of another vTPM, %s", file,
+				 copy->uuid_text);
+	if (copy->info.identity.tpm != wanted)
+		return error_set(err, EXDEV, "%s: holds a TPM %s, and the policy says tpm-version = "
+				 "%s; change that first, if the copy is the right one", file,
+				 tpm_name(copy->info.identity.tpm), tpm_name(wanted));
+	return target_load(copy, TARGET_LOOK, options->key ? NULL : &target->policy, err);
+}
+
+/* All that the copy holds, and nothing else. */
+static int put_entries(struct target *target, const struct target *copy, struct error *err)
+{
+	const void *bytes;
+	size_t size;
+	int ret = 0;
+
+	vnvram_skip(target->store, vnvram_generation(copy->store));
+	for (const char *const *name = entry_names; *name && !ret; name++) {
+		if (!vnvram_read(copy->store, *name, &bytes, &size))
+			ret = vnvram_write_async(target->store, *name, bytes, size);
+		else
+			vnvram_clear_async(target->store, *name);
+	}
+	if (ret)
+		return error_set(err, -ret, "%s: cannot take the copy's entries: %s", target->file,
+				 strerror(-ret));
+	return vnvram_process(target->store, err);
+}
+
+static int refuse_older(const struct target *target, const struct target *copy, struct error *err)
+{
+	unsigned long long ours = vnvram_generation(target->store);
+	unsigned long long theirs = vnvram_generation(copy->store);
+
+	return error_set(err, EPERM, "%s: is at generation %llu, the store at %llu. All that the "
+			 "guest has done with its TPM in the %llu commits since is lost: keys, "
+			 "counters, changed passwords. Nothing was done; --yes does it", copy->file,
+			 theirs, ours, ours - theirs);
+}
+
+/* What opening or starting a store says where it cannot be read any more. */
+static bool is_lost(int ret)
+{
+	return ret == -ENOENT || ret == -ENODATA || ret == -EINVAL || ret == -EUCLEAN;
+}
+
+/* The owner record of a lost store may be the last that knows how far it had come. */
+static uint64_t last_generation(const struct target *target)
+{
+	const struct vnvram_info *info = &target->info;
+
+	return info->owner.generation > info->generation ? info->owner.generation :
+		info->generation;
+}
+
+static int replace_lost(struct target *target, const struct target *copy, struct error *err)
+{
+	uint64_t last = last_generation(target);
+	struct state state;
+	int ret;
+
+	target_close(target);
+	target->info = copy->info;
+	ret = config_find_user(&target->config, err);
+	if (!ret)
+		ret = statedir_prepare(&target->config, err);
+	if (!ret)
+		ret = statedir_replace(&target->config, &target->uuid, &target->policy, &state, err);
+	if (ret)
+		return ret;
+	target->fd = state.fd;
+	ret = target_lock(target, err);
+	if (!ret)
+		ret = target_wipe(target, err);
+	if (!ret)
+		ret = target_format(target, err);
+	if (ret)
+		return ret;
+	vnvram_skip(target->store, last);
+	ret = put_entries(target, copy, err);
+	return ret ? ret : statedir_replaced(&target->config, &target->uuid, &target->policy, err);
+}
+
+static int restore(struct target *target, const struct target *copy, bool yes, struct error *err)
+{
+	struct error why;
+	int seen, ret = target_open(target, O_RDWR, &why);
+	bool lost;
+
+	if (target->info.writer < copy->info.writer)
+		target->info.writer = copy->info.writer;
+	seen = ret;
+	if (!ret)
+		ret = target_load(target, TARGET_CHANGE, NULL, &why);
+	lost = (seen || target->keyed) && is_lost(ret);
+	if (lost && (yes || seen == -ENOENT))
+		return replace_lost(target, copy, err);
+	if (lost)
+		return error_set(err, -ret, "%s. To put the copy in its place, say --yes", why.text);
+	if (ret)
+		return error_set(err, -ret, "%s", why.text);
+	if (vnvram_generation(copy->store) < vnvram_generation(target->store) && !yes)
+		return refuse_older(target, copy, err);
+	return put_entries(target, copy, err);
+}
+
+static int run_restore(const struct store_options *options, char **operands, struct error *err)
+{
+	struct store_options without_key = *options;
+	struct target target, copy = { .fd = -1 };
+	int ret;
+
+	without_key.key = NULL;
+	ret = target_find(&target, &without_key, operands[0], err);
+	if (!ret)
+		ret = load_copy(&copy, &target, options, operands[1], err);
+	if (!ret)
+		ret = restore(&target, &copy, options->yes, err);
+	if (!ret)
+		printf("vTPM %s: holds what %s holds, as generation %llu\n", target.uuid_text,
+		       copy.file, (unsigned long long)vnvram_generation(target.store));
+	target_close(&copy);
+	target_close(&target);
+	return ret;
+}
+
+const struct store_command restore_command = {
+	.name = "restore",
+	.usage =
+	"Usage: vtpmctl store restore UUID FILE [--key KEY] [--yes] [--config FILE]\n"
+	"Put what a snapshot of this vTPM holds into its store, on top of what is there. A store\n"
+	"that is missing or damaged is made anew.\n"
+	"\n"
+	"  -k, --key KEY      the snapshot's key: none, file:/PATH or tpm:/PATH\n"
+	"                     (default: that of the vTPM)\n"
+	"  -y, --yes          also if the store is newer than the snapshot, or damaged\n"
+	"  -c, --config FILE  vtpmd's configuration (default: " CONFIG_DEFAULT_FILE ")\n"
+	"  -h, --help         show this text and exit\n",
+	.letters = "kyc",
+	.operands = 2,
+	.run = run_restore,
+};
