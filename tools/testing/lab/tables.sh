@@ -37,7 +37,7 @@ root_packages() {
 		tpm2-tools libtss2-tcti-device0$t64 tpm-tools trousers
 		swtpm swtpm-tools libtpms0
 		libevent-2.1-7$t64 libjansson4 libinih1 libseccomp2 libtasn1-6
-		nfs-kernel-server
+		nfs-kernel-server dmsetup
 	LIST
 }
 

@@ -38,6 +38,38 @@ static void test_new_tpm(void **state)
 	assert_true(has_state(FIRST, "running", NULL));
 }
 
+/* Is this line, or the beginning of it, in a file of /proc/PID? */
+static bool process_says(pid_t pid, const char *file, const char *line)
+{
+	char name[64], text[256];
+	bool found = false;
+	FILE *stream;
+
+	snprintf(name, sizeof(name), "/proc/%d/%s", pid, file);
+	stream = fopen(name, "r");
+	assert_non_null(stream);
+	while (!found && fgets(text, sizeof(text), stream))
+		found = !strncmp(text, line, strlen(line));
+	fclose(stream);
+	return found;
+}
+
+/* Neither swap nor a core dump gets to see what an engine has in memory. */
+static void test_nothing_leaks(void **state)
+{
+	uint64_t id;
+	pid_t engine;
+
+	(void)state;
+	attach_used(1, &first, &id);
+	engine = engine_of(FIRST);
+	assert_true(process_says(engine, "status", "VmLck:"));
+	assert_false(process_says(engine, "status", "VmLck:\t       0 kB"));
+	assert_true(process_says(engine, "limits",
+				 "Max core file size        0                    0 "));
+	assert_true(process_says(engine, "status", "NoNewPrivs:\t1"));
+}
+
 static void test_module_reload(void **state)
 {
 	uint64_t id;
@@ -347,6 +379,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_new_tpm),
+		TEST(test_nothing_leaks),
 		TEST(test_module_reload),
 		TEST(test_power_cycle),
 		TEST(test_store_in_use),
