@@ -26,13 +26,18 @@ size_t der_size(size_t size)
 
 int der_enter(struct der_reader *reader, uint8_t tag, struct der_reader *inside)
 {
+	unsigned char length[MAX_LENGTH_BYTES];
 	signed long size;
-	int used;
+	int used, expected;
 
 	if (reader->left < 2 || reader->left > INT_MAX || *reader->at != tag)
 		return -EINVAL;
 	size = asn1_get_length_der(reader->at + 1, reader->left - 1, &used);
-	if (size < 0 || (size_t)used != length_size(size) ||
+	if (size < 0)
+		return -EINVAL;
+	/* Also where the bytes end within the length: libtasn1 says 0 then. */
+	asn1_length_der(size, length, &expected);
+	if (used != expected || memcmp(reader->at + 1, length, used) ||
 	    (size_t)size > reader->left - 1 - used)
 		return -EINVAL;
 	inside->at = reader->at + 1 + used;
