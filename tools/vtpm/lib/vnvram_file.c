@@ -91,6 +91,8 @@ int read_header(const struct vnvram *store, struct header *header, struct error 
 	uint64_t size;
 	int ret = store_size(store, &size, err);
 
+	/* Not every version says everything. */
+	memset(header, 0, sizeof(*header));
 	if (ret)
 		return ret;
 	if (size == 0)
