@@ -565,6 +565,10 @@ static int commit(struct vnvram *store, struct error *err)
 
 	if (store->read_only)
 		return error_set(err, EROFS, "%s: was opened to be read only", store->file);
+	store->fatal |= last >= GENERATION_MAX;
+	if (last >= GENERATION_MAX)
+		return error_set(err, EOVERFLOW, "%s: damaged: no commit can come after generation "
+				 "%llu", store->file, (unsigned long long)last);
 	ret = slot_encode(store, last + 1, &size);
 	if (!ret)
 		ret = store_write(store, store->slot, size, slot_offset(store->slot_size, !store->active));

@@ -424,7 +424,7 @@ unsigned int vnvram_outstanding(const struct vnvram *store, const char *name);
  * the call can be repeated.
  *
  * Return: 0; a negative errno of pwrite(2) or fdatasync(2); -EIO also for a
- * short write; -ENOMEM.
+ * short write; -ENOMEM; -EOVERFLOW, the generation is one that nobody comes to by commits.
  */
 int vnvram_process(struct vnvram *store, struct error *err);
 

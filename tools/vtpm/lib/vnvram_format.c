@@ -233,6 +233,7 @@ static int parse_head(struct slot_info *slot, struct der_reader head)
 	uint64_t writer;
 
 	if (der_read_number(&head, DER_INTEGER, &slot->generation) || !slot->generation ||
+	    slot->generation > GENERATION_MAX ||
 	    der_read_number(&head, DER_INTEGER, &writer) || writer > UINT32_MAX)
 		return -EINVAL;
 	slot->writer = writer;

@@ -13,6 +13,8 @@
 /* Header and owner record have a sector each: they are written as a whole, or not. */
 #define SECTOR_SIZE		512
 #define OWNER_OFFSET		2048
+/* More than commits can reach. A slot that says more was not written by any engine. */
+#define GENERATION_MAX		(1ULL << 62)
 
 struct entry {
 	char name[VNVRAM_NAME_SIZE];

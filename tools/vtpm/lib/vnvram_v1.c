@@ -82,6 +82,7 @@ int v1_slot_parse(const struct header *header, struct slot_info *slot)
 
 	slot->generation = get_le64(slot->bytes + 8);
 	if (memcmp(slot->bytes, slot_magic, MAGIC_SIZE) || !slot->generation ||
+	    slot->generation > GENERATION_MAX ||
 	    parts[2].size > header->slot_size - SLOT_HEADER_SIZE)
 		return 0;
 	if (digest_parts(parts, 3, computed))
