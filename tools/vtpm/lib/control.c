@@ -32,15 +32,25 @@ int control_send(int fd, const struct control_message *msg, int passed_fd)
 	return 0;
 }
 
-static int received_fd(struct msghdr *hdr)
+/*
+ * The room for one descriptor is, with its padding, room for two. Whoever sends them shall not
+ * fill the table of the receiver. Returns how many there were; takes the only one.
+ */
+static size_t received_fds(struct msghdr *hdr, int *passed_fd)
 {
 	struct cmsghdr *cmsg = CMSG_FIRSTHDR(hdr);
-	int fd = -1;
+	size_t count = 0;
 
-	if (cmsg && cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS &&
-	    cmsg->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(&fd, CMSG_DATA(cmsg), sizeof(int));
-	return fd;
+	if (cmsg && cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS)
+		count = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	for (size_t i = 0; i < count; i++) {
+		memcpy(passed_fd, CMSG_DATA(cmsg) + i * sizeof(int), sizeof(int));
+		if (count > 1)
+			close(*passed_fd);
+	}
+	if (count != 1)
+		*passed_fd = -1;
+	return count;
 }
 
 int control_receive(int fd, struct control_message *msg, int *passed_fd)
@@ -54,18 +64,18 @@ int control_receive(int fd, struct control_message *msg, int *passed_fd)
 		.msg_controllen = sizeof(buffer.bytes),
 	};
 	ssize_t n = recvmsg(fd, &hdr, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	size_t count;
 
 	*passed_fd = -1;
 	if (n < 0)
 		return -errno;
-	if (n == 0)
-		return 0;
-	*passed_fd = received_fd(&hdr);
-	if (n != sizeof(*msg) || hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+	count = received_fds(&hdr, passed_fd);
+	if (n != sizeof(*msg) || count > 1 || hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
 		if (*passed_fd >= 0)
 			close(*passed_fd);
 		*passed_fd = -1;
-		return -EPROTO;
+		/* An empty packet looks like the end, but for what it may carry. */
+		return n ? -EPROTO : 0;
 	}
 	if (msg->type != CONTROL_COUNTERS)
 		msg->text[sizeof(msg->text) - 1] = '\0';
