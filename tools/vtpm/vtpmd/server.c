@@ -86,10 +86,12 @@ static struct vtpm *find(const struct daemon *daemon, const struct uuid *uuid)
 	return vtpm;
 }
 
+/* libevent calls again and again for a full buffer that nobody takes anything from. */
 static void wait_for(struct client *client, int what, const struct vtpm *vtpm, int seconds)
 {
 	const struct timeval limit = { seconds, 0 };
 
+	bufferevent_disable(client->buffers, EV_READ);
 	client->waits = what;
 	client->uuid = vtpm->uuid;
 	evtimer_add(client->limit, &limit);
@@ -180,6 +182,7 @@ static void respond_late(struct client *client, json_t *response)
 {
 	client->waits = WAITS_FOR_NOTHING;
 	evtimer_del(client->limit);
+	bufferevent_enable(client->buffers, EV_READ);
 	respond(client, response);
 	read_requests(client);
 }
