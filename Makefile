@@ -3,12 +3,13 @@
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 DESTDIR ?=
+TIME ?= 600
 LAB := tools/testing/lab/lab
 KBUILD = $(MAKE) -C $(KDIR) M=$(CURDIR) CONFIG_TCG_XEN=m CONFIG_XEN_TPMBACK=m
 
 .DEFAULT_GOAL := all
 .PHONY: help all modules tools rogue install install-modules install-tools \
-	check test test-unit test-lab soak bench demo lab-shell clean
+	check test test-unit test-lab soak bench fuzz demo lab-shell clean
 
 help:
 	@echo 'Build and install on a Xen host or guest:'
@@ -30,6 +31,7 @@ help:
 	@echo '  soak             COUNT=200 events (suspends, migrations, deaths) upon guests at'
 	@echo '                   work; SEED=N|random, TPM=2.0|1.2|both'
 	@echo '  bench            what durability costs on this disk; build/bench/report.json'
+	@echo '  fuzz             TIME=600 seconds of random input to all parsers; TARGETS="NAME..."'
 	@echo '  rogue            the test module that plays a hostile frontend'
 
 all: modules tools
@@ -68,6 +70,9 @@ soak:
 
 bench:
 	@tools/testing/bench
+
+fuzz:
+	@tools/testing/fuzz/run "$(TIME)" $(TARGETS)
 
 demo:
 	@tools/testing/demo/demo
