@@ -78,7 +78,8 @@ static void test_all_keys(void **state)
 
 	(void)state;
 	write_file(file, "[vtpmd]\nstate-dir = /s\nrun-dir=/r ; comment\ndevice = /d\n"
-		   "engine = /e\nuser = root\nhosttpm = /h\nhost-tpm = swtpm:port=2321\n[policy]\ncreate = no\ntpm-version = 1.2\n"
+		   "engine = /e\nuser = root\nhosttpm = /h\nhost-tpm = swtpm:port=2321\n"
+		   "[policy]\ncreate = no\ntpm-version = 1.2\n"
 		   "localities = 0,2-4\nexactly-once = yes\nkey = tpm:/k\nfreshness = tpm\n");
 	assert_int_equal(config_read(&config, file, &err), 0);
 	assert_string_equal(config.state_dir, "/s");

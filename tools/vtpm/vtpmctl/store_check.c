@@ -27,14 +27,16 @@ static void add(struct findings *findings, const char *what, const struct error 
 							err->text));
 }
 
-static void check_evidence(struct findings *findings, const struct target *target)
+static bool was_made(struct findings *findings, const struct target *target)
 {
 	char file[PATH_MAX];
 	struct error err;
 
-	if (!target->loose &&
-	    statedir_find(&target->config, &target->uuid, &target->policy, file, &err))
-		add(findings, "evidence", &err);
+	if (target->loose ||
+	    !statedir_find(&target->config, &target->uuid, &target->policy, file, &err))
+		return true;
+	add(findings, "evidence", &err);
+	return false;
 }
 
 static void check_writable(struct findings *findings, const struct target *target)
@@ -125,11 +127,12 @@ static void check_holder(struct findings *findings, const struct target *target)
 
 static void check_all(struct findings *findings, struct target *target)
 {
+	bool made = was_made(findings, target);
 	struct error err;
 
-	check_evidence(findings, target);
 	if (target_open(target, O_RDONLY, &err)) {
-		add(findings, target->fd < 0 ? "file" : "contents", &err);
+		if (made || target->fd >= 0)
+			add(findings, target->fd < 0 ? "file" : "contents", &err);
 		return;
 	}
 	check_writable(findings, target);

@@ -137,12 +137,16 @@ static int run_size(const struct store_options *options, char **operands, struct
 {
 	struct target target = { .fd = -1 };
 	struct vnvram_identity identity = { .tpm = VNVRAM_TPM_20 };
+	int ret = config_read(&target.config, options->config, err);
 	unsigned long long size;
 	struct vnvram *store;
 
 	(void)operands;
-	if (target_tpm(&target, options, err))
-		return -EINVAL;
+	target.policy = target.config.policy;
+	if (!ret)
+		ret = target_tpm(&target, options, err);
+	if (ret)
+		return ret;
 	if (target.policy.tpm12)
 		identity.tpm = VNVRAM_TPM_12;
 	store = vnvram_new(&identity, &vnvram_system_io);
@@ -160,13 +164,14 @@ static int run_size(const struct store_options *options, char **operands, struct
 const struct store_command size_command = {
 	.name = "size",
 	.usage =
-	"Usage: vtpmctl store size [--tpm 2.0|1.2] [--json]\n"
+	"Usage: vtpmctl store size [--tpm 2.0|1.2] [--config FILE] [--json]\n"
 	"Show how many bytes a store needs, for making a volume.\n"
 	"\n"
-	"  -t, --tpm VERSION  kind of TPM (default: 2.0)\n"
+	"  -t, --tpm VERSION  kind of TPM (default: as [policy] says)\n"
+	"  -c, --config FILE  vtpmd's configuration (default: " CONFIG_DEFAULT_FILE ")\n"
 	"  -j, --json         write JSON\n"
 	"  -h, --help         show this text and exit\n",
-	.letters = "tj",
+	.letters = "tcj",
 	.operands = 0,
 	.run = run_size,
 };

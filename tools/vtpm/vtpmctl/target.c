@@ -76,13 +76,39 @@ int target_tpm(struct target *target, const struct store_options *options, struc
 	return error_set(err, EINVAL, "--tpm: '%s' is neither 2.0 nor 1.2", options->tpm);
 }
 
+/* A cut may have left to vtpmd, or to us, to give a new TPM its final name. */
+static int open_missing(struct target *target, int flags, struct error *err)
+{
+	char file[PATH_MAX];
+	struct state state;
+	struct error why;
+	int ret = statedir_find(&target->config, &target->uuid, &target->policy, file, &why);
+
+	if (!ret)
+		ret = statedir_open(&target->config, &target->uuid, &target->policy, &state, &why);
+	if (ret)
+		return error_set(err, -ret, "vTPM %s: %s", target->uuid_text, why.text);
+	close(state.fd);
+	target->fd = open(file, flags | O_CLOEXEC);
+	return target->fd < 0 ? error_set(err, errno, "%s: %s", file, strerror(errno)) : 0;
+}
+
+static int open_file(struct target *target, int flags, struct error *err)
+{
+	target->fd = open(target->file, flags | O_CLOEXEC);
+	if (target->fd >= 0)
+		return 0;
+	if (errno == ENOENT && !target->loose)
+		return open_missing(target, flags, err);
+	return error_set(err, errno, "%s: %s", target->file, strerror(errno));
+}
+
 int target_open(struct target *target, int flags, struct error *err)
 {
-	int ret;
+	int ret = open_file(target, flags, err);
 
-	target->fd = open(target->file, flags | O_CLOEXEC);
-	if (target->fd < 0)
-		return error_set(err, errno, "%s: %s", target->file, strerror(errno));
+	if (ret)
+		return ret;
 	ret = vnvram_inspect(target->fd, target->file, &vnvram_system_io, &target->info, err);
 	if (!ret && target->loose) {
 		target->uuid = target->info.identity.uuid;
