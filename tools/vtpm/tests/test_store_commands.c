@@ -623,6 +623,26 @@ static void test_restore_cut(void **state)
 	assert_int_equal(ret, 0);
 }
 
+/* What the library's header promises, in its smallest form. */
+static void test_example(void **state)
+{
+	char command[512];
+
+	(void)state;
+	snprintf(command, sizeof(command), EXAMPLE " %s >%s", path("store"), path("said"));
+	assert_int_equal(system(command), 0);
+	said[read_file("said", said, sizeof(said) - 1)] = '\0';
+	assert_said("callback: entry 'greeting' was formatted, result 0\n"
+		    "2 requests are outstanding\n"
+		    "callback: entry 'greeting' was written, result 6\n"
+		    "callback: entry 'greeting' was read, result 6\n"
+		    "read back: hello, generation 1\n"
+		    "3 callbacks\n"
+		    "loaded with its key: hello, generation 3\n");
+	assert_said("is encrypted, and no key was given");
+	assert_int_not_equal(system(command), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -647,6 +667,7 @@ int main(void)
 		TEST(test_restore_other_key),
 		TEST(test_restore_lost),
 		TEST(test_restore_cut),
+		TEST(test_example),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
