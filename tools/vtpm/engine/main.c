@@ -95,13 +95,10 @@ static int open_memory(struct engine *engine, struct error *err)
 /* The state memory was written by an engine of this host since it was switched on. */
 static int check_generation(struct engine *engine, struct error *err)
 {
-	unsigned long long was = memory_generation(engine->memory);
+	unsigned long long was = memory_generation(engine->memory, vnvram_id(engine->store));
 	unsigned long long is = vnvram_generation(engine->store);
 
-	/* What is made now has no past. */
-	if (engine->options.create)
-		memory_note_generation(engine->memory, 0);
-	else if (was > is)
+	if (was > is)
 		return error_set(err, EUCLEAN, "%s: is older than it was: it had generation %llu "
 				 "already, and what is whole of it has %llu. It was damaged, or an "
 				 "old copy was put in its place", engine->options.store_name, was, is);

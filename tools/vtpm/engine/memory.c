@@ -42,9 +42,10 @@ struct record_buffer {
 struct layout {
 	struct identity identity;
 	_Atomic uint32_t current;
-	_Atomic uint64_t generation;	/* of the store, at least */
 	struct record_buffer records[2];
 	struct state_buffer states[2];
+	_Atomic uint64_t store;		/* which store it was */
+	_Atomic uint64_t generation;	/* that it had, at least */
 };
 
 struct memory {
@@ -203,13 +204,18 @@ void memory_write(struct memory *memory, const uint8_t *record, size_t record_si
 	atomic_store_explicit(&layout->current, next + 1, memory_order_release);
 }
 
-void memory_note_generation(struct memory *memory, uint64_t generation)
+void memory_note_generation(struct memory *memory, uint64_t store, uint64_t generation)
 {
+	if (atomic_load_explicit(&memory->layout->store, memory_order_relaxed) != store)
+		atomic_store_explicit(&memory->layout->generation, 0, memory_order_release);
+	atomic_store_explicit(&memory->layout->store, store, memory_order_release);
 	atomic_store_explicit(&memory->layout->generation, generation, memory_order_release);
 }
 
-uint64_t memory_generation(const struct memory *memory)
+uint64_t memory_generation(const struct memory *memory, uint64_t store)
 {
+	if (atomic_load_explicit(&memory->layout->store, memory_order_acquire) != store)
+		return 0;
 	return atomic_load_explicit(&memory->layout->generation, memory_order_acquire);
 }
 

@@ -70,17 +70,19 @@ void memory_write(struct memory *memory, const uint8_t *record, size_t record_si
 /**
  * memory_note_generation - note that the store has got this far
  * @memory: the memory
+ * @store: which store, vnvram_id()
  * @generation: of the store
  */
-void memory_note_generation(struct memory *memory, uint64_t generation);
+void memory_note_generation(struct memory *memory, uint64_t store, uint64_t generation);
 
 /**
  * memory_generation - how far the store had got
  * @memory: the memory
+ * @store: which store, vnvram_id()
  *
- * Return: the generation noted last, 0 if there is none.
+ * Return: the generation noted last, 0 if there is none of this store.
  */
-uint64_t memory_generation(const struct memory *memory);
+uint64_t memory_generation(const struct memory *memory, uint64_t store);
 
 /**
  * memory_clear - forget and wipe everything but the generation

@@ -57,7 +57,8 @@ static void note_commit(struct engine *engine)
 {
 	engine->counters.commits++;
 	engine->session.idle_failed = false;
-	memory_note_generation(engine->memory, vnvram_generation(engine->store));
+	memory_note_generation(engine->memory, vnvram_id(engine->store),
+			       vnvram_generation(engine->store));
 	freshness_record(engine);
 	tpm_mark_saved();
 	say_it_works(engine);

@@ -620,6 +620,14 @@ void vnvram_skip(struct vnvram *store, uint64_t generation)
 	store->dirty = true;
 }
 
+uint64_t vnvram_id(const struct vnvram *store)
+{
+	uint64_t id;
+
+	memcpy(&id, store->header_digest, sizeof(id));
+	return id;
+}
+
 static int change_key(struct vnvram *store, const uint8_t *key, struct error *err)
 {
 	int ret;

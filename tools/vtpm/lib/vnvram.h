@@ -464,6 +464,15 @@ uint64_t vnvram_generation(const struct vnvram *store);
 void vnvram_skip(struct vnvram *store, uint64_t generation);
 
 /**
+ * vnvram_id - tell a store from others
+ * @store: a started store
+ *
+ * Return: a number that another store has with a probability of 2^-64, also if it was
+ * made for the same vTPM.
+ */
+uint64_t vnvram_id(const struct vnvram *store);
+
+/**
  * vnvram_rekey - encrypt with another key, or with none any more
  * @store: a started store without outstanding requests
  * @key: VNVRAM_KEY_SIZE bytes; NULL, none: integrity is guarded by checksum only then
