@@ -167,6 +167,61 @@ static void test_rollback(void **state)
 	assert_true(guest_nv_holds(guest, INDEX, "kept"));
 }
 
+static void assert_ctl(int status, const char *command, const char *rest, const char *says)
+{
+	char line[512], output[4096];
+
+	snprintf(line, sizeof(line), "store %s " FIRST " %s --config %s", command, rest,
+		 path("vtpmd.conf"));
+	if (vtpmctl(line, output, sizeof(output)) != status || !strstr(output, says))
+		fail_msg("vtpmctl %s: %s", line, output);
+}
+
+static void assert_served(uint32_t domid)
+{
+	uint64_t id;
+	int guest = attach(domid, &first, &id);
+
+	assert_int_equal(guest_do(guest, tpm2_startup()), 0);
+	assert_true(guest_nv_holds(guest, INDEX, "kept"));
+	power_off(domid);
+}
+
+/* What vtpmctl changes the host's TPM gets to know, and it does not bless an old copy. */
+static void test_commands(void **state)
+{
+	struct hosttpm_run run;
+	char rest[128];
+	uint64_t id;
+
+	(void)state;
+	set_policy("freshness = tpm");
+	assert_ctl(0, "create", "", "a TPM 2.0 was made");
+	attach_used(1, &first, &id);
+	power_off(1);
+	assert_ctl(0, "snapshot", path("snapshot"), "was copied");
+	copy("state/" FIRST ".vtpm", "yesterday");
+	assert_served(2);
+	snprintf(rest, sizeof(rest), "%s --yes", path("snapshot"));
+	assert_ctl(0, "restore", rest, "holds what");
+	assert_served(3);
+
+	make_key("key");
+	snprintf(rest, sizeof(rest), "--key file:%s", path("key"));
+	copy("state/" FIRST ".vtpm", "today");
+	copy("yesterday", "state/" FIRST ".vtpm");
+	assert_ctl(1, "rekey", rest, "is an old copy");
+	copy("today", "state/" FIRST ".vtpm");
+	assert_ctl(0, "rekey", rest, "is encrypted with the new key now");
+	snprintf(rest, sizeof(rest), "freshness = tpm\nkey = file:%s", path("key"));
+	set_policy(rest);
+	assert_served(4);
+
+	assert_ctl(0, "delete", "--yes", "was deleted");
+	assert_int_equal(hosttpm(&run, "--tcti", host.tcti, "generation", "read", FIRST, NULL), 3);
+	assert_ctl(0, "create", "", "a TPM 2.0 was made");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_host, tear_down_host)
 
 int main(void)
@@ -175,6 +230,7 @@ int main(void)
 		TEST(test_key_file),
 		TEST(test_sealed_key),
 		TEST(test_rollback),
+		TEST(test_commands),
 	};
 
 	return cmocka_run_group_tests_name("guards", tests, NULL, NULL);

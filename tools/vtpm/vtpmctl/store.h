@@ -302,4 +302,41 @@ void progress_end(void);
 /* As vnvram_system_io, and each write is a progress_step(). */
 extern const struct vnvram_io progress_io;
 
+/**
+ * freshness_read - ask the host's TPM for the generation of a store
+ * @target: the store
+ * @recorded: the generation; 0, nothing is recorded, or the policy does not want it
+ * @err: filled in on failure
+ *
+ * Return: 0 or a negative errno.
+ */
+int freshness_read(const struct target *target, uint64_t *recorded, struct error *err);
+
+/**
+ * freshness_check - refuse an old copy of a store
+ * @target: the store, loaded
+ * @err: filled in on failure
+ *
+ * Return: 0; -EUCLEAN, the host's TPM knows a newer one; another negative errno.
+ */
+int freshness_check(const struct target *target, struct error *err);
+
+/**
+ * freshness_record - let the host's TPM know the generation of a store
+ * @target: the store, open, after it was changed
+ * @err: filled in on failure
+ *
+ * Return: 0 or a negative errno.
+ */
+int freshness_record(const struct target *target, struct error *err);
+
+/**
+ * freshness_forget - let the host's TPM forget a store that was deleted
+ * @target: the store
+ * @err: filled in on failure
+ *
+ * Return: 0 or a negative errno.
+ */
+int freshness_forget(const struct target *target, struct error *err);
+
 #endif

@@ -37,7 +37,11 @@ static int rekey(struct target *target, const struct policy *new, struct error *
 	if (!ret)
 		ret = load_with_either(target, new, err);
 	if (!ret)
+		ret = freshness_check(target, err);
+	if (!ret)
 		ret = vnvram_rekey(target->store, has_key ? key : NULL, err);
+	if (!ret)
+		ret = freshness_record(target, err);
 	explicit_bzero(key, sizeof(key));
 	return ret;
 }

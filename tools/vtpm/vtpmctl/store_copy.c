@@ -220,10 +220,12 @@ static uint64_t last_generation(const struct target *target)
 
 static int replace_lost(struct target *target, const struct target *copy, struct error *err)
 {
-	uint64_t last = last_generation(target);
+	uint64_t recorded, last = last_generation(target);
 	struct state state;
-	int ret;
+	int ret = freshness_read(target, &recorded, err);
 
+	if (ret)
+		return ret;
 	target_close(target);
 	target->info = copy->info;
 	ret = config_find_user(&target->config, err);
@@ -241,9 +243,24 @@ static int replace_lost(struct target *target, const struct target *copy, struct
 		ret = target_format(target, err);
 	if (ret)
 		return ret;
-	vnvram_skip(target->store, last);
+	vnvram_skip(target->store, last > recorded ? last : recorded);
 	ret = put_entries(target, copy, err);
+	if (!ret)
+		ret = freshness_record(target, err);
 	return ret ? ret : statedir_replaced(&target->config, &target->uuid, &target->policy, err);
+}
+
+/* Above what the host's TPM knows, too: that the store is older than that may be the reason. */
+static int put_over(struct target *target, const struct target *copy, struct error *err)
+{
+	uint64_t recorded;
+	int ret = freshness_read(target, &recorded, err);
+
+	if (ret)
+		return ret;
+	vnvram_skip(target->store, recorded);
+	ret = put_entries(target, copy, err);
+	return ret ? ret : freshness_record(target, err);
 }
 
 static int restore(struct target *target, const struct target *copy, bool yes, struct error *err)
@@ -266,7 +283,7 @@ static int restore(struct target *target, const struct target *copy, bool yes, s
 		return error_set(err, -ret, "%s", why.text);
 	if (vnvram_generation(copy->store) < vnvram_generation(target->store) && !yes)
 		return refuse_older(target, copy, err);
-	return put_entries(target, copy, err);
+	return put_over(target, copy, err);
 }
 
 static int run_restore(const struct store_options *options, char **operands, struct error *err)

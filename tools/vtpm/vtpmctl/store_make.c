@@ -33,6 +33,10 @@ int target_create(struct target *target, struct error *err)
 
 int target_created(struct target *target, struct error *err)
 {
+	int ret = freshness_record(target, err);
+
+	if (ret)
+		return ret;
 	if (*target->policy.store)
 		return statedir_replaced(&target->config, &target->uuid, &target->policy, err);
 	return statedir_created(&target->config, &target->uuid, err);
@@ -120,6 +124,8 @@ static int run_delete(const struct store_options *options, char **operands, stru
 		ret = target_wipe(&target, err);
 	if (!ret)
 		ret = statedir_remove(&target.config, &target.uuid, &target.policy, err);
+	if (!ret)
+		ret = freshness_forget(&target, err);
 	if (!ret)
 		printf("vTPM %s was deleted; %s/%s.conf, if there is one, stays\n",
 		       target.uuid_text, target.config.policy_dir, target.uuid_text);
