@@ -13,7 +13,6 @@
 #include <tss2/tss2_esys.h>
 
 #include "error.h"
-#include "log.h"
 #include "uuid.h"
 
 #define HOSTTPM_KEY_SIZE	32
@@ -40,7 +39,6 @@ enum hosttpm_exit {
  * @force: --force
  * @fd: --fd, or -1
  * @operands: what follows the command, ending with a NULL
- * @log: for what is said beside the one error of a command
  */
 struct hosttpm_options {
 	const char *tcti;
@@ -48,7 +46,6 @@ struct hosttpm_options {
 	bool force;
 	int fd;
 	char **operands;
-	struct log log;
 };
 
 int command_seal(const struct hosttpm_options *options, struct error *err);

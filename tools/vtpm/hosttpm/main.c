@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "hosttpm.h"
+#include "log.h"
 #include "version.h"
 
 #define DEFAULT_TCTI	"device:/dev/tpmrm0"
@@ -167,9 +168,10 @@ int main(int argc, char **argv)
 	struct hosttpm_options options = { .tcti = DEFAULT_TCTI, .fd = -1 };
 	const struct command *command = NULL;
 	struct error err = { "" };
+	struct log log;
 	int ret;
 
-	log_init(&options.log, STDERR_FILENO, "vtpm-hosttpm");
+	log_init(&log, STDERR_FILENO, "vtpm-hosttpm");
 	ret = parse(&options, &command, argc, argv, &err);
 	if (ret > 0)
 		return HOSTTPM_EXIT_OK;
@@ -180,6 +182,6 @@ int main(int argc, char **argv)
 	if (!ret)
 		ret = command->run(&options, &err);
 	if (err.text[0] && ret)
-		log_error(&options.log, "%s", err.text);
+		log_error(&log, "%s", err.text);
 	return ret < 0 ? HOSTTPM_EXIT_FAILED : ret;
 }

@@ -11,9 +11,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "freshness.h"
 #include "hosttpm.h"
+#include "log.h"
 
 #define FIRST_PAUSE_MS	50
 #define LONGEST_PAUSE_MS	5000
@@ -22,6 +24,7 @@
 /**
  * struct recorder - state of this process
  * @options: the command line
+ * @log: where it says what fails, with the vTPM's name
  * @uuid: the vTPM
  * @wanted: the highest generation that was asked for
  * @asked: there are requests that have not been carried out
@@ -31,6 +34,7 @@
  */
 struct recorder {
 	const struct hosttpm_options *options;
+	struct log log;
 	struct uuid uuid;
 	uint64_t wanted;
 	bool asked;
@@ -126,13 +130,13 @@ static void complain(struct recorder *recorder, const char *text)
 			return;
 	if (recorder->kind_count < KINDS)
 		strcpy(recorder->kinds[recorder->kind_count++], text);
-	log_error(&recorder->options->log, "%s; trying again", text);
+	log_error(&recorder->log, "%s; trying again", text);
 }
 
 static void succeed(struct recorder *recorder)
 {
 	if (recorder->kind_count)
-		log_info(&recorder->options->log, "the host's TPM works again");
+		log_info(&recorder->log, "the host's TPM works again");
 	recorder->kind_count = 0;
 	recorder->pause = FIRST_PAUSE_MS;
 }
@@ -202,6 +206,7 @@ static int serve(struct recorder *recorder, struct error *err)
 int command_recorder(const struct hosttpm_options *options, struct error *err)
 {
 	struct recorder recorder = { .options = options, .pause = FIRST_PAUSE_MS };
+	char uuid[UUID_TEXT_SIZE], name[64];
 	socklen_t size = sizeof(int);
 	int type = 0;
 
@@ -212,5 +217,7 @@ int command_recorder(const struct hosttpm_options *options, struct error *err)
 	if (getsockopt(options->fd, SOL_SOCKET, SO_TYPE, &type, &size) || type != SOCK_SEQPACKET)
 		return error_set(err, ENOTSOCK, "--fd: %d is no SOCK_SEQPACKET socket; vtpmd starts "
 				 "recorders", options->fd);
+	snprintf(name, sizeof(name), "vtpm-hosttpm %s", uuid_format(&recorder.uuid, uuid));
+	log_init(&recorder.log, STDERR_FILENO, name);
 	return serve(&recorder, err);
 }

@@ -28,6 +28,8 @@ struct secrets {
 static int lock_secrets(struct secrets *secrets, struct error *err)
 {
 	memset(secrets, 0, sizeof(*secrets));
+	/* With the library's copies, where that is allowed. */
+	mlockall(MCL_CURRENT | MCL_FUTURE);
 	if (!mlock(secrets, sizeof(*secrets)))
 		return 0;
 	return error_set(err, errno, "cannot keep the key out of the swap space: %s; "
@@ -37,7 +39,6 @@ static int lock_secrets(struct secrets *secrets, struct error *err)
 static void wipe_secrets(struct secrets *secrets)
 {
 	explicit_bzero(secrets, sizeof(*secrets));
-	munlock(secrets, sizeof(*secrets));
 }
 
 static int refused(const char *file, TSS2_RC rc, struct error *err)

@@ -133,12 +133,14 @@ static void test_round_trip(void **state)
 	(void)state;
 	seal(NULL);
 	memcpy(printed, run.out, sizeof(printed));
+	assert_nothing_left();
 	assert_int_equal(stat(file, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(unseal(&tpm, file), 0);
 		assert_string_equal(run.errors, "");
 		assert_int_equal(run.out_size, KEY_SIZE);
+		assert_nothing_left();
 		power_cycle();
 	}
 	memcpy(first, run.out, KEY_SIZE);
@@ -146,7 +148,6 @@ static void test_round_trip(void **state)
 	for (int i = 0; i < VNVRAM_KEY_ID_SIZE; i++)
 		sprintf(text + 2 * i, "%02x", id[i]);
 	assert_string_equal(printed, strcat(text, "\n"));
-	assert_nothing_left();
 
 	unlink(file);
 	seal(NULL);
@@ -556,6 +557,13 @@ static void test_foreign_index(void **state)
 	assert_int_equal(generation("remove", UUID, NULL, NULL), 0);
 	assert_int_equal(handles(esys, handle), 1);
 	assert_nothing_recorded("read", UUID);
+
+	/* The first handle that is free is taken. */
+	define(esys, handle + 2, &somebody_elses);
+	record(UUID, "258");
+	read_index(esys, handle + 1, bytes);
+	assert_memory_equal(bytes, ours, sizeof(ours));
+	assert_recorded(UUID, "258");
 	host_tpm_close(esys);
 }
 

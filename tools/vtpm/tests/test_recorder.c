@@ -269,7 +269,7 @@ static void test_tpm_gone(void **state)
 	host_tpm_off(&tpm);
 	send_packet(1, 0);
 	read_log(text, sizeof(text), "\n");
-	assert_non_null(strstr(text, "cannot open the host's TPM"));
+	assert_non_null(strstr(text, "vtpm-hosttpm " UUID ": error: cannot open the host's TPM"));
 	send_packet(2, 0);
 	assert_no_packet();
 	assert_true(host_tpm_on(&tpm));
