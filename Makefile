@@ -15,7 +15,7 @@ help:
 	@echo 'Build and install on a Xen host or guest:'
 	@echo '  all              modules and tools (the default)'
 	@echo '  modules          xen-tpmfront.ko and xen-tpmback.ko, for KDIR=DIR'
-	@echo '  tools            vtpmd, vtpm-engine and vtpmctl, into build/tools'
+	@echo '  tools            vtpmd, vtpm-engine, vtpm-hosttpm and vtpmctl, into build/tools'
 	@echo '  install          install-modules and install-tools, below DESTDIR=DIR'
 	@echo '  install-modules  the modules, where they win over those of the kernel'
 	@echo '  install-tools    daemon, engine, control command, unit and manual pages'

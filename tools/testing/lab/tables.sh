@@ -29,12 +29,16 @@ kernel_suite() {
 
 # root_packages XEN: what dom0 and every guest have
 root_packages() {
-	local t64=''
-	[ "$(xen_suite "$1")" = bookworm ] || t64=t64
+	local t64='' mu=libtss2-mu0
+	[ "$(xen_suite "$1")" = bookworm ] || {
+		t64=t64
+		mu=libtss2-mu-4.0.1-0t64
+	}
 	cat <<-LIST
 		bash busybox kmod procps iproute2 strace socat e2fsprogs util-linux mount
 		dropbear-bin xen-utils-$1 xenstore-utils
 		tpm2-tools libtss2-tcti-device0$t64 tpm-tools trousers
+		libtss2-esys-3.0.2-0$t64 libtss2-tctildr0$t64 libtss2-rc0$t64 $mu
 		swtpm swtpm-tools libtpms0
 		libevent-2.1-7$t64 libjansson4 libinih1 libseccomp2 libtasn1-6
 		nfs-kernel-server dmsetup
@@ -46,7 +50,7 @@ toolchain_packages() {
 	cat <<-LIST
 		build-essential linux-headers-amd64 kmod pkg-config busybox-static
 		libtpms-dev libtasn1-6-dev libevent-dev libjansson-dev libinih-dev libseccomp-dev
-		libxen-dev libssl-dev
+		libxen-dev libssl-dev libtss2-dev
 	LIST
 }
 
