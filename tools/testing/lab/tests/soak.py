@@ -446,8 +446,8 @@ class Soak:
             "idle_hook_us": summary(self.idle_hooks),
             "save_c_pause_ms": {"with_vtpm": with_vtpm, "without_vtpm": without},
             "save_c_pause_share": round(
-                statistics.median(hooks) / 1000 / with_vtpm["median"], 4)
-            if hooks and with_vtpm else None,
+                statistics.median(hooks) / 1000 / without["median"], 4)
+            if hooks and without else None,
             "seconds": round(time.monotonic() - self.started),
             "tpm": {guest.kind: guest.report for guest in self.guests},
             "problems": self.problems,
@@ -497,7 +497,8 @@ def tell(report):
         print("problem: %s" % problem)
     if report["idle_hook_us"]:
         print("hook in a suspend with an idle TPM: %s us" % report["idle_hook_us"]["median"])
-    print("longest pause %s ms; hook in a suspend %s us; its share of the pause of xl save -c %s" % (
+    print("longest pause %s ms; hook in a suspend %s us; its share of the pause of xl save -c "
+          "without a vTPM %s" % (
         report["longest_pause_ms"], report["hook_us"] and report["hook_us"]["median"],
         report["save_c_pause_share"]))
     print("lost %d, duplicated %d, fd_errors %d; seed %s" % (
