@@ -16,7 +16,8 @@ reason() { shown $uuid reason; }
 
 # table TARGET: what the block device is from now on
 table() {
-	dmsetup reload --table "0 $sectors $1" vstore && dmsetup resume --noflush vstore
+	dmsetup reload --noudevsync --table "0 $sectors $1" vstore &&
+		dmsetup resume --noudevsync --noflush vstore
 }
 
 # write_begin TEXT: the guest writes the NV index; write_ends waits for it
@@ -30,7 +31,8 @@ backing() {
 	truncate -s "$(vtpmctl store size)" /run/vstore.img &&
 		loop=$(losetup -f --show /run/vstore.img) &&
 		sectors=$(blockdev --getsz "$loop") &&
-		dmsetup create vstore --table "0 $sectors linear $loop 0"
+		dmsetup create --noudevsync vstore --table "0 $sectors linear $loop 0" &&
+		dmsetup mknodes vstore
 }
 
 destroy g4
@@ -49,7 +51,7 @@ check "the device hangs" dmsetup suspend --nolockfs --noflush vstore
 write_begin hang
 check "vtpmctl says so" await 60 state_is store-waits
 like "and why" "$(reason)" 'has not answered for [0-9]+ s'
-check "the device goes on" dmsetup resume vstore
+check "the device goes on" dmsetup resume --noudevsync vstore
 check "the guest's command succeeds" write_ends
 check "vtpmctl says that, too" await 30 state_is running
 is "it has been done" "$(g "tpm2_nvread $index -C o")" "hang    "
@@ -75,7 +77,7 @@ gone() { ! vtpmctl list --json | grep -q $uuid; }
 await 30 gone
 check "vtpmctl deletes it" vtpmctl store delete $uuid --yes
 is "nothing is left on the device" "$(tr -d '\0' </dev/mapper/vstore | wc -c)" 0
-dmsetup remove vstore
+dmsetup remove --noudevsync vstore
 losetup -d "$loop"
 rm -f /run/vstore.img $config
 finish

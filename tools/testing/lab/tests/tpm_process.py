@@ -72,14 +72,15 @@ class Process(tpm.Tpm2):
 class Engine(Process):
     """@program on the store @path, which is made if @create."""
 
-    def __init__(self, program, path, create=False, environment=None, options=()):
+    def __init__(self, program, path, create=False, environment=None, options=(),
+                 descriptors=()):
         store = os.open(path, os.O_RDWR)
         self.sequence = 0
         command = [program, "--store-fd", str(store), "--store-name", path, "--conn-fd",
                    "{conn}", "--uuid", UUID, "--tpm", "2.0", *options]
         if create:
             command.append("--create")
-        super().__init__(command, socket.SOCK_SEQPACKET, [store], environment)
+        super().__init__(command, socket.SOCK_SEQPACKET, [store, *descriptors], environment)
         os.close(store)
 
     def transfer(self, command):
