@@ -1,9 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# limit: 240
-#
-# Not declared for any lab yet, because none has dmsetup:
-#   lab run --package dmsetup --push lab/tests -- bash /push/tests/power-cut.sh
+# lab: standard
 #
 # dm-log-writes below the store records what a real kernel brings to the disk. At each of some
 # points of it the disk is built anew, its file system recovers, and an engine reads its counter.
