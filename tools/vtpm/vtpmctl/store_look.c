@@ -74,12 +74,12 @@ static void print_owner(const struct vnvram_owner *owner)
 
 static void print_info(const struct target *target, int locked)
 {
+	char uuid[UUID_TEXT_SIZE], key[2 * VNVRAM_KEY_ID_SIZE + 1], writer[24];
 	const struct vnvram_info *info = &target->info;
-	char text[2 * VNVRAM_KEY_ID_SIZE + 1];
 
 	printf("%-14s%s\n", "Store", target->file);
 	printf("%-14s%u\n", "Format", info->version);
-	printf("%-14s%s\n", "UUID", uuid_format(&info->identity.uuid, text));
+	printf("%-14s%s\n", "UUID", uuid_format(&info->identity.uuid, uuid));
 	printf("%-14s%s\n", "TPM", tpm_name(info->identity.tpm));
 	printf("%-14s%llu bytes\n", "Slot size", (unsigned long long)info->slot_size);
 	for (int i = 0; i < 2; i++)
@@ -90,8 +90,9 @@ static void print_info(const struct target *target, int locked)
 			printf("Copy %d        not whole, or never written\n", i);
 	printf("%-14s%s\n", "Encrypted", info->encrypted ? "yes" : "no");
 	if (info->encrypted)
-		printf("%-14s%s\n", "Key id", hex(info->key_id, VNVRAM_KEY_ID_SIZE, text));
-	printf("%-14slibtpms %s\n", "Written by", version_text(info->writer, text, sizeof(text)));
+		printf("%-14s%s\n", "Key id", hex(info->key_id, VNVRAM_KEY_ID_SIZE, key));
+	printf("%-14slibtpms %s\n", "Written by", version_text(info->writer, writer,
+								sizeof(writer)));
 	print_owner(&info->owner);
 	printf("%-14s%s\n", "In use", locked > 0 ? "yes" : "no");
 }
