@@ -53,7 +53,8 @@ static size_t replace(uint8_t *data, size_t size, size_t max_size, size_t begin,
 }
 
 static size_t change_inside(uint8_t *data, size_t size, size_t max_size,
-			    const struct elements *elements, unsigned int i, unsigned int seed)
+			    const struct elements *elements, unsigned int i, unsigned int seed,
+			    bool cut)
 {
 	size_t begin = elements->begin[i] - data, inside = elements->inside[i].left;
 	size_t room = inside + (max_size - size);
@@ -62,7 +63,9 @@ static size_t change_inside(uint8_t *data, size_t size, size_t max_size,
 	if (!copy)
 		return size;
 	memcpy(copy, elements->inside[i].at, inside);
-	if (room)
+	if (cut)
+		inside = next(&seed) % (inside + 1);
+	else if (room)
 		inside = der_mutate(copy, inside, room, seed);
 	size = replace(data, size, max_size, begin, elements->size[i], copy, inside);
 	free(copy);
@@ -99,7 +102,9 @@ size_t der_mutate(uint8_t *data, size_t size, size_t max_size, unsigned int seed
 		return change_whole(data, size, max_size, &elements, i, false);
 	case 1:
 		return change_whole(data, size, max_size, &elements, i, true);
+	case 2:
+		return change_inside(data, size, max_size, &elements, i, seed, true);
 	default:
-		return change_inside(data, size, max_size, &elements, i, seed);
+		return change_inside(data, size, max_size, &elements, i, seed, false);
 	}
 }

@@ -28,7 +28,11 @@
 #define SLOT		4096
 #define FILE_MAX	(VNVRAM_HEADER_SIZE + 4 * SLOT)
 #define PARTS		5
+/* Of version 1, whose slots and entries have heads of fixed size. */
 #define V1_DIGEST_AT	(VNVRAM_HEADER_SIZE - DIGEST_SIZE)
+#define V1_HEAD		64
+#define V1_LENGTH_AT	16
+#define V1_ENTRY_HEAD	32
 
 static const struct {
 	size_t at, max;
@@ -181,14 +185,14 @@ static void encrypt(const struct vnvram *store, struct sealed *sealed, bool name
 	struct der_reader head = sealed->head, encryption, field;
 	uint64_t number;
 
-	if (sealed->body_size < TAG_SIZE || der_read_number(&head, DER_INTEGER, &number) ||
+	if (der_read_number(&head, DER_INTEGER, &number) ||
 	    der_read_number(&head, DER_INTEGER, &number) ||
 	    der_enter(&head, DER_SEQUENCE, &encryption) ||
 	    der_enter(&encryption, DER_OCTETS, &field) || field.left != VNVRAM_KEY_ID_SIZE)
 		return;
 	if (name_key)
 		memcpy((uint8_t *)field.at, store->key_id, VNVRAM_KEY_ID_SIZE);
-	if (!der_read_fixed(&encryption, slot.nonce, NONCE_SIZE))
+	if (sealed->body_size >= TAG_SIZE && !der_read_fixed(&encryption, slot.nonce, NONCE_SIZE))
 		encrypt_body(store, &slot);
 }
 
@@ -205,15 +209,28 @@ static void seal_slot(const struct vnvram *store, uint8_t *bytes, size_t size, b
 		     3, (uint8_t *)sealed.digest);
 }
 
+static uint32_t get_le32(const uint8_t *bytes)
+{
+	uint32_t value;
+
+	memcpy(&value, bytes, sizeof(value));
+	return le32toh(value);
+}
+
+static void put_le32(uint8_t *bytes, uint32_t value)
+{
+	value = htole32(value);
+	memcpy(bytes, &value, sizeof(value));
+}
+
 static void seal_v1_slot(const uint8_t *digest, uint8_t *bytes, size_t size)
 {
-	uint32_t length;
+	uint32_t length = get_le32(bytes + V1_LENGTH_AT);
 
-	memcpy(&length, bytes + 16, sizeof(length));
-	length = le32toh(length);
-	if (length <= size - 64)
+	if (length <= size - V1_HEAD)
 		digest_parts((const struct bytes[]){ { digest, DIGEST_SIZE }, { bytes, 32 },
-						     { bytes + 64, length } }, 3, bytes + 32);
+						     { bytes + V1_HEAD, length } },
+			     3, bytes + 32);
 }
 
 static void seal(struct file *file, uint8_t options)
@@ -279,6 +296,8 @@ static struct vnvram *start(struct file *file, uint8_t options, bool read_only, 
 	current = file;
 	*ret = read_only ? vnvram_start_read_only(store, &err) : vnvram_start(store, &err);
 	require(*ret <= 0 && !*ret == !*err.text);
+	/* Nothing in a file is a reason for these: memory is there, and so is each byte asked for. */
+	require(*ret != -ENOMEM && *ret != -EIO);
 	return store;
 }
 
@@ -335,7 +354,40 @@ static __attribute__((noinline)) void litter(uint8_t value)
 		bytes[i] = value;
 }
 
-static void inspect(struct file *file, const struct vnvram *store)
+/* Where what a slot says of its own size ends; @size if it makes no sense. */
+static size_t slot_end(const struct file *file, const uint8_t *slot, size_t size)
+{
+	struct der_reader reader = { slot, size }, inside;
+	uint32_t length = get_le32(slot + V1_LENGTH_AT);
+
+	if (v1_header(file->bytes))
+		return length <= size - V1_HEAD ? V1_HEAD + length : size;
+	return der_enter(&reader, DER_SEQUENCE, &inside) ? size : (size_t)(reader.at - slot);
+}
+
+/* What lies behind that has no checksum, and must not matter. */
+static void try_other_ends(const struct file *file, const struct vnvram *store, int expected,
+			   uint64_t slot_size, uint8_t options)
+{
+	static struct file copy;
+	struct vnvram *other;
+	int ret;
+
+	copy = *file;
+	for (unsigned int i = 0; i < SLOTS; i++) {
+		uint8_t *slot = copy.bytes + slot_offset(slot_size, i);
+		size_t end = slot_end(file, slot, slot_size);
+
+		memset(slot + end, 0xa5, slot_size - end);
+	}
+	other = start(&copy, options, true, &ret);
+	require(ret == expected);
+	if (!ret)
+		require_same(store, other);
+	vnvram_free(other);
+}
+
+static void inspect(struct file *file, const struct vnvram *store, int expected, uint8_t options)
 {
 	struct vnvram_info info, again;
 	int ret;
@@ -352,8 +404,10 @@ static void inspect(struct file *file, const struct vnvram *store)
 		!strcmp(info.owner.host, again.owner.host) && info.owner.pid == again.owner.pid &&
 		info.owner.since == again.owner.since && info.owner.held == again.owner.held &&
 		info.owner.generation == again.owner.generation);
-	if (store)
+	if (!expected)
 		require(!ret && info.generation == vnvram_generation(store));
+	if (!ret)
+		try_other_ends(file, store, expected, info.slot_size, options);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -367,7 +421,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	make_file(&file, &input, options, input_byte(&input));
 	copy = file;
 	reader = start(&copy, options, true, &ret);
-	inspect(&copy, ret ? NULL : reader);
+	inspect(&copy, reader, ret, options);
 	require(!memcmp(&copy, &file, sizeof(file)));
 	writer = start(&file, options, false, &again);
 	/* Who only reads does not mind whose it is. */
@@ -383,6 +437,47 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	vnvram_free(reader);
 	vnvram_free(writer);
 	return 0;
+}
+
+/* Another size for an entry, and for all that it lies in. */
+static size_t v1_mutate(uint8_t *slot, size_t size, size_t room, unsigned int seed)
+{
+	size_t at = V1_HEAD, old, now = (seed >> 4) % 512;
+
+	for (unsigned int skip = seed % ENTRIES; at + V1_ENTRY_HEAD <= size; skip--) {
+		old = get_le32(slot + at + 24);
+		if (old > size - at - V1_ENTRY_HEAD || !skip)
+			break;
+		at += V1_ENTRY_HEAD + old;
+	}
+	if (at + V1_ENTRY_HEAD > size || old > size - at - V1_ENTRY_HEAD ||
+	    size - old + now > room)
+		return LLVMFuzzerMutate(slot, size, room);
+	put_le32(slot + at + 24, now);
+	at += V1_ENTRY_HEAD;
+	memmove(slot + at + now, slot + at + old, size - at - old);
+	if (now > old)
+		memset(slot + at + old, 'x', now - old);
+	put_le32(slot + V1_LENGTH_AT, size - old + now - V1_HEAD);
+	return size - old + now;
+}
+
+static size_t mutate_part(uint8_t *bytes, size_t size, size_t room, unsigned int seed)
+{
+	if (!room)
+		return 0;
+	if (size < V1_HEAD || memcmp(bytes, "vtpmslot", 8))
+		return der_mutate(bytes, size, room, seed);
+	switch (seed % 4) {
+	case 0:
+		return LLVMFuzzerMutate(bytes, size, room);
+	case 1:
+		put_le32(bytes + V1_LENGTH_AT,
+			 get_le32(bytes + V1_LENGTH_AT) + (seed >> 2) % 64 - 32);
+		return size;
+	default:
+		return v1_mutate(bytes, size, room, seed >> 2);
+	}
 }
 
 /* Changes one part, and its size with it. */
@@ -405,7 +500,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
 	copy = malloc(part + room + 1);
 	require(copy);
 	memcpy(copy, data + at, part);
-	now = part + room ? der_mutate(copy, part, part + room, seed >> 4) : 0;
+	now = mutate_part(copy, part, part + room, seed >> 6);
 	memmove(data + at + now, data + at + part, size - at - part);
 	memcpy(data + at, copy, now);
 	data[at - 2] = now;
