@@ -417,18 +417,28 @@ static bool fail_nth(const struct job *job, enum io_call call, unsigned int nth,
 	return hit;
 }
 
+static unsigned int fail_each(const struct job *job, enum io_call call, bool for_ever, int code)
+{
+	unsigned int nth = 1;
+
+	while (fail_nth(job, call, nth, for_ever, code))
+		nth++;
+	return nth - 1;
+}
+
 static void test_system_calls(void **state)
 {
+	/* 0 is a half of what was asked for. */
 	static const int codes[] = { EIO, ENOSPC, EROFS, EDQUOT, 0 };
+	const size_t count = sizeof(codes) / sizeof(codes[0]);
 	unsigned int hits = 0;
 
 	(void)state;
 	for (size_t i = 0; i < JOBS; i++)
 		for (enum io_call call = IO_READ; call <= IO_FLUSH; call++)
-			for (int kind = 0; kind < 10 - 2 * (call == IO_FLUSH); kind++)
-				for (unsigned int nth = 1; fail_nth(&jobs[i], call, nth, kind & 1,
-								    codes[kind / 2]); nth++)
-					hits++;
+			for (size_t code = 0; code < count - (call == IO_FLUSH); code++)
+				hits += fail_each(&jobs[i], call, false, codes[code]) +
+					fail_each(&jobs[i], call, true, codes[code]);
 	printf("# %u failed calls\n", hits);
 	assert_true(hits > 500);
 }
@@ -468,6 +478,16 @@ static unsigned int count_calls(const struct job *job, enum io_call call)
 	return count;
 }
 
+static void fail_each_twice(const struct job *job, enum io_call first, unsigned int nth)
+{
+	for (enum io_call second = IO_READ; second <= IO_FLUSH; second++) {
+		unsigned int mth = 1;
+
+		while (fail_twice(job, first, nth, second, mth))
+			mth++;
+	}
+}
+
 static void test_second_fault(void **state)
 {
 	unsigned int before = runs;
@@ -476,10 +496,7 @@ static void test_second_fault(void **state)
 	for (size_t i = 0; i < JOBS; i++)
 		for (enum io_call first = IO_WRITE; first <= IO_FLUSH; first++)
 			for (unsigned int nth = count_calls(&jobs[i], first); nth; nth--)
-				for (enum io_call second = IO_READ; second <= IO_FLUSH; second++)
-					for (unsigned int mth = 1; fail_twice(&jobs[i], first, nth,
-									      second, mth); )
-						mth++;
+				fail_each_twice(&jobs[i], first, nth);
 	printf("# %u pairs of faults\n", runs - before);
 	assert_true(runs - before > 200);
 }
@@ -515,6 +532,14 @@ static bool fail_allocation(const struct job *job, unsigned int nth, bool for_ev
 	return hit;
 }
 
+static void fail_each_allocation(const struct job *job, bool for_ever)
+{
+	unsigned int nth = 1;
+
+	while (fail_allocation(job, nth, for_ever))
+		nth++;
+}
+
 static void test_allocations(void **state)
 {
 	unsigned int before = runs;
@@ -522,8 +547,7 @@ static void test_allocations(void **state)
 	(void)state;
 	for (size_t i = 0; i < JOBS; i++)
 		for (int for_ever = 0; for_ever <= 1; for_ever++)
-			for (unsigned int nth = 1; fail_allocation(&jobs[i], nth, for_ever); )
-				nth++;
+			fail_each_allocation(&jobs[i], for_ever);
 	printf("# %u failed allocations\n", runs - before);
 	assert_true(runs - before > 500);
 }
