@@ -24,7 +24,7 @@ serve() {
 		echo $lease >/proc/fs/nfsd/nfsv4leasetime &&
 		echo $lease >/proc/fs/nfsd/nfsv4gracetime &&
 		exportfs -o rw,fsid=0,no_subtree_check,no_root_squash,insecure "*:$export_dir" &&
-		nfsv4.exportd && rpc.nfsd -N 3 4 &&
+		rpc.mountd -N 3 && rpc.nfsd -N 3 4 &&
 		{ echo Y >/proc/fs/nfsd/v4_end_grace || true; }
 }
 

@@ -34,7 +34,7 @@ Entry = collections.namedtuple("Entry", "offset data size flags mark")
 
 
 def mark(device, acked, begun):
-    subprocess.run(["dmsetup", "message", device, "0", "mark", "%d %d" % (acked, begun)],
+    subprocess.run(["dmsetup", "message", device, "0", "mark", "%d/%d" % (acked, begun)],
                    check=True)
 
 
@@ -75,7 +75,7 @@ def apply(image, entry):
 
 def points(entries, cuts):
     """After which entries to cut: from the first mark on, evenly, flushes preferred."""
-    marks = [i for i, entry in enumerate(entries) if len(entry.mark.split()) == 2]
+    marks = [i for i, entry in enumerate(entries) if len(entry.mark.split("/")) == 2]
     later = [i for i in range(marks[0], len(entries))
              if entries[i].data or entries[i].flags & (FLUSH | FUA | DISCARD)]
     step = max(1, len(later) / cuts)
@@ -110,8 +110,8 @@ def replay(engine, before, log, cuts, store):
     acked = begun = wrong = 0
     for number, entry in enumerate(entries):
         apply(image, entry)
-        if len(entry.mark.split()) == 2:
-            acked, begun = map(int, entry.mark.split())
+        if len(entry.mark.split("/")) == 2:
+            acked, begun = map(int, entry.mark.split("/"))
         if number not in chosen:
             continue
         with open("cut", "wb") as file:

@@ -25,18 +25,23 @@ write_begin() {
 	g "printf '%-8s' $1 | tpm2_nvwrite -Q $index -C o -i-" >/run/write.log 2>&1 &
 	writer=$!
 }
-write_ends() { wait $writer; }
+write_ends() {
+	local status=0
+	wait $writer || status=$?
+	cat /run/write.log
+	return $status
+}
 
-backing() {
-	truncate -s "$(vtpmctl store size)" /run/vstore.img &&
-		loop=$(losetup -f --show /run/vstore.img) &&
-		sectors=$(blockdev --getsz "$loop") &&
-		dmsetup create --noudevsync vstore --table "0 $sectors linear $loop 0" &&
+map() {
+	dmsetup create --noudevsync vstore --table "0 $sectors linear $loop 0" &&
 		dmsetup mknodes vstore
 }
 
 destroy g4
-need "a block device" backing
+truncate -s "$(vtpmctl store size)" /run/vstore.img
+loop=$(losetup -f --show /run/vstore.img)
+sectors=$(blockdev --getsz "$loop")
+need "a block device" map
 printf 'tpm-version = 2.0\nstore = /dev/mapper/vstore\n' >$config
 check "vtpmctl makes a TPM on it" vtpmctl store create $uuid
 check_fails "and not a second time" vtpmctl store create $uuid
