@@ -10,6 +10,10 @@
 
 /* Before which step on the disk vtpmctl dies. */
 #define CUT_VARIABLE	"VTPM_TEST_CUT"
+/* Before which step it waits, and the pipes by which it says so and is told to go on. */
+#define HOLD_VARIABLE	"VTPM_TEST_HOLD"
+#define HELD_VARIABLE	"VTPM_TEST_HELD"
+#define GO_ON_VARIABLE	"VTPM_TEST_GO_ON"
 
 #define UUID		ENGINE_UUID
 #define OTHER_UUID	"ab020000-0000-0000-0000-000000000000"

@@ -1,19 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* In vtpmctl of the tests: it dies before the step on the disk that CUT_VARIABLE names. */
+/*
+ * In vtpmctl of the tests: it dies before the step on the disk that CUT_VARIABLE names, and
+ * lets the test do something before the one that HOLD_VARIABLE names.
+ */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #include "ctl_run.h"
 
+/* Each of these waits for the test to open the other end. */
+static void hold(void)
+{
+	close(open(getenv(HELD_VARIABLE), O_WRONLY));
+	close(open(getenv(GO_ON_VARIABLE), O_RDONLY));
+}
+
 static void step(void)
 {
-	const char *cut = getenv(CUT_VARIABLE);
+	const char *cut = getenv(CUT_VARIABLE), *held = getenv(HOLD_VARIABLE);
 	static int steps;
 
-	if (cut && ++steps == atoi(cut))
+	steps++;
+	if (cut && steps == atoi(cut))
 		raise(SIGKILL);
+	if (held && steps == atoi(held))
+		hold();
 }
 
 /* The linker gives each of these two names. */

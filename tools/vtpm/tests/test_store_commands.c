@@ -503,6 +503,54 @@ static void test_snapshot_of_running(void **state)
 	assert_true(generation() > 100);
 }
 
+/* A snapshot that is held before its second chunk, when one slot is copied. */
+static pid_t start_held_snapshot(void)
+{
+	pid_t pid;
+
+	assert_int_equal(mkfifo(path("held"), 0600), 0);
+	assert_int_equal(mkfifo(path("go-on"), 0600), 0);
+	setenv(HELD_VARIABLE, path("held"), 1);
+	setenv(GO_ON_VARIABLE, path("go-on"), 1);
+	setenv(HOLD_VARIABLE, "2", 1);
+	/* Whatever does not come is not waited for without end. */
+	alarm(60);
+	pid = fork();
+	if (!pid)
+		_exit(ctl("store snapshot " UUID " @/snap"));
+	close(open(path("held"), O_RDONLY));
+	return pid;
+}
+
+static void end_held_snapshot(pid_t pid)
+{
+	int status;
+
+	close(open(path("go-on"), O_WRONLY));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	alarm(0);
+	unsetenv(HOLD_VARIABLE);
+}
+
+/* Both slots change under the copy, which is then made again. */
+static void test_snapshot_repeated(void **state)
+{
+	static char before[STORE_ROOM], after[STORE_ROOM];
+	size_t size;
+	pid_t pid;
+
+	(void)state;
+	create();
+	guest_writes("old", true);
+	pid = start_held_snapshot();
+	guest_writes("new", false);
+	end_held_snapshot(pid);
+	size = read_file(STORE, before, sizeof(before));
+	assert_int_equal(read_file("snap", after, sizeof(after)), size);
+	assert_memory_equal(before + 4096, after + 4096, size - 4096);
+}
+
 static void test_snapshot(void **state)
 {
 	static char before[STORE_ROOM], after[STORE_ROOM];
@@ -522,6 +570,55 @@ static void test_snapshot(void **state)
 	set_key("a");
 	assert_refused("not encrypted, although", "store snapshot " UUID " @/snap2");
 	assert_false(there("snap2"));
+}
+
+static void damage_slot(unsigned int slot)
+{
+	int fd = open(path(STORE), O_RDWR);
+
+	assert_int_equal(pwrite(fd, "damage", 6, 4096 + slot * 344064 + 300), 6);
+	close(fd);
+}
+
+/* A store that is only half whole is copied as it is, and one that is not at all is not. */
+static void test_snapshot_of_damaged(void **state)
+{
+	unsigned int older;
+
+	(void)state;
+	create();
+	guest_writes("kept", true);
+	/* The first commit goes to slot 0. */
+	older = generation() % 2;
+	damage_slot(older);
+	assert_ctl("store snapshot " UUID " @/snap");
+	assert_true(guest_finds("kept"));
+	damage_slot(0);
+	damage_slot(1);
+	assert_refused("none of its two copies is whole", "store snapshot " UUID " @/snap2");
+	assert_false(there("snap2"));
+	assert_ctl("store restore " UUID " @/snap --yes");
+	assert_true(guest_finds("kept"));
+}
+
+/* What the snapshot has not does not stay either: here the state of a guest that ran on. */
+static void test_restore_all(void **state)
+{
+	struct engine_run run;
+
+	(void)state;
+	create();
+	guest_writes("old", true);
+	assert_ctl("store snapshot " UUID " @/snap");
+	run = run_store(STORE, NULL, "2.0");
+	assert_int_equal(guest_do(run.guest, tpm2_startup()), 0);
+	assert_int_equal(engine_finish(&run, CONTROL_KEEP), 0);
+	assert_ctl("store dump " UUID);
+	assert_said("volatilestate");
+	assert_ctl("store restore " UUID " @/snap --yes");
+	assert_ctl("store dump " UUID);
+	assert_null(strstr(said, "volatilestate"));
+	assert_null(strstr(said, "session"));
 }
 
 static void test_restore(void **state)
@@ -662,8 +759,11 @@ int main(void)
 		TEST(test_delete),
 		TEST(test_delete_cut),
 		TEST(test_snapshot),
+		TEST(test_snapshot_of_damaged),
 		TEST(test_snapshot_of_running),
+		TEST(test_snapshot_repeated),
 		TEST(test_restore),
+		TEST(test_restore_all),
 		TEST(test_restore_other_key),
 		TEST(test_restore_lost),
 		TEST(test_restore_cut),

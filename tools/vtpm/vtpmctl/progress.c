@@ -41,9 +41,8 @@ void progress_step(uint64_t bytes)
 	progress.next = now() + PAUSE_NS;
 	progress.said = true;
 	if (progress.total)
-		fprintf(stderr, "\r%s: %llu of %llu MiB", progress.what,
-			(unsigned long long)progress.done >> 20,
-			(unsigned long long)progress.total >> 20);
+		fprintf(stderr, "\r%s: %u %%", progress.what,
+			(unsigned int)(100.0 * progress.done / progress.total));
 	else
 		fprintf(stderr, "\r%s ...", progress.what);
 }

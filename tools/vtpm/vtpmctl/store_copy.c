@@ -82,7 +82,20 @@ static int verify(const struct target *target, int fd, const char *file, struct 
 	if (!ret && *vnvram_warning(copy.store))
 		ret = error_set(err, EAGAIN, "%s", vnvram_warning(copy.store));
 	target_unload(&copy);
-	return ret;
+	/* Both of its copies caught half written is possible, and as unlikely the next time. */
+	return ret == -EUCLEAN ? -EAGAIN : ret;
+}
+
+/* What does not get better by copying again is the store's own state, and stays as it is. */
+static int keep_last(struct target *target, int fd, const char *file, struct error *err)
+{
+	struct error none;
+	int ret = target_load(target, TARGET_LOOK, NULL, err);
+
+	if (ret)
+		return ret;
+	ret = verify(target, fd, file, &none);
+	return ret && ret != -EAGAIN ? ret : make_durable(fd, file, err);
 }
 
 static int take_copy(struct target *target, int fd, const char *file, struct error *err)
@@ -99,9 +112,8 @@ static int take_copy(struct target *target, int fd, const char *file, struct err
 		if (ret != -EAGAIN)
 			return ret ? ret : make_durable(fd, file, err);
 	}
-	/* What stays so is the store itself, and the copy says what it says. */
 	if (ret == -EAGAIN)
-		return make_durable(fd, file, err);
+		return keep_last(target, fd, file, err);
 	return error_set(err, EAGAIN, "%s: is written to all the time; pause the guest for the "
 			 "snapshot", target->file);
 }
