@@ -18,9 +18,12 @@ static const char *hex(const uint8_t *bytes, size_t size, char *text)
 	return text;
 }
 
+/* The first version of the format does not tell. */
 static const char *version_text(uint32_t version, char *text, size_t size)
 {
-	snprintf(text, size, "%u.%u.%u", version >> 16, version >> 8 & 255, version & 255);
+	if (!version)
+		return "unknown";
+	snprintf(text, size, "libtpms %u.%u.%u", version >> 16, version >> 8 & 255, version & 255);
 	return text;
 }
 
@@ -91,8 +94,7 @@ static void print_info(const struct target *target, int locked)
 	printf("%-14s%s\n", "Encrypted", info->encrypted ? "yes" : "no");
 	if (info->encrypted)
 		printf("%-14s%s\n", "Key id", hex(info->key_id, VNVRAM_KEY_ID_SIZE, key));
-	printf("%-14slibtpms %s\n", "Written by", version_text(info->writer, writer,
-								sizeof(writer)));
+	printf("%-14s%s\n", "Written by", version_text(info->writer, writer, sizeof(writer)));
 	print_owner(&info->owner);
 	printf("%-14s%s\n", "In use", locked > 0 ? "yes" : "no");
 }
