@@ -286,7 +286,7 @@ int engine_try(const struct target *target, int fd, bool create, struct error *e
  * @what: what it is
  * @total: bytes that will be written; 0, nobody knows
  *
- * From the second second on a terminal is told how far it is.
+ * After one second, somebody at a terminal is told how far it is.
  */
 void progress_begin(const char *what, uint64_t total);
 
