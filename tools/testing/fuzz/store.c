@@ -311,7 +311,8 @@ static void require_sane(const struct vnvram *store)
 			continue;
 		require(size <= entries[i].max && (data || !size));
 	}
-	require(vnvram_generation(store) > 0 && !vnvram_dirty(store));
+	require(vnvram_generation(store) > 0 && vnvram_generation(store) <= GENERATION_MAX);
+	require(!vnvram_dirty(store));
 }
 
 static void require_same(const struct vnvram *a, const struct vnvram *b)
@@ -427,12 +428,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* Who only reads does not mind whose it is. */
 	require(again == ret || (!ret && again == -EBUSY && file.device) ||
 		(!ret && again == -EOVERFLOW && vnvram_had_fatal_error(writer)));
-	if (!again) {
+	if (!ret)
 		require_sane(reader);
+	if (!again) {
 		require_sane(writer);
 		require_same(reader, writer);
 		if (vnvram_generation(writer) < GENERATION_MAX)
 			commit(writer, &file, options);
+		else
+			require(vnvram_write(writer, "a", "changed!", 8, NULL) == -EOVERFLOW);
 	}
 	vnvram_free(reader);
 	vnvram_free(writer);
