@@ -28,8 +28,8 @@ write_begin() {
 write_ends() {
 	local status=0
 	wait $writer || status=$?
-	cat /run/write.log
-	return $status
+	result $status "the guest's command succeeds"
+	note "$(cat /run/write.log)"
 }
 
 map() {
@@ -57,7 +57,7 @@ write_begin hang
 check "vtpmctl says so" await 60 state_is store-waits
 like "and why" "$(reason)" 'has not answered for [0-9]+ s'
 check "the device goes on" dmsetup resume --noudevsync vstore
-check "the guest's command succeeds" write_ends
+write_ends
 check "vtpmctl says that, too" await 30 state_is running
 is "it has been done" "$(g "tpm2_nvread $index -C o")" "hang    "
 
@@ -66,7 +66,7 @@ write_begin error
 check "vtpmctl says so" await 60 state_is store-waits
 like "and why" "$(reason)" 'cannot store: Input/output error'
 check "the device works again" table "linear $loop 0"
-check "the guest's command succeeds" write_ends
+write_ends
 is "it has been done" "$(g "tpm2_nvread $index -C o")" "error   "
 
 destroy g4
