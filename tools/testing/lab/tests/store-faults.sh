@@ -38,6 +38,7 @@ map() {
 }
 
 destroy g4
+need "the modules are there" modprobe -a loop dm-mod
 truncate -s "$(vtpmctl store size)" /run/vstore.img
 loop=$(losetup -f --show /run/vstore.img)
 sectors=$(blockdev --getsz "$loop")
