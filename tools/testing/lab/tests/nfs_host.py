@@ -118,8 +118,9 @@ def main():
     name, server, client = sys.argv[1:]
     socket.sethostname(name)
     os.makedirs("/mnt", exist_ok=True)
-    subprocess.run(["mount", "-i", "-t", "nfs4", "-o", "vers=4.2,hard,timeo=50,addr=%s,clientaddr=%s" % (
-        server, client), "%s:/" % server, "/mnt"], check=True)
+    options = "vers=4.2,hard,timeo=50,addr=%s,clientaddr=%s" % (server, client)
+    subprocess.run(["mount", "-i", "-t", "nfs4", "-o", options, "%s:/" % server, "/mnt"],
+                   check=True)
     host = Host()
     print("mounted", flush=True)
     for line in sys.stdin:
