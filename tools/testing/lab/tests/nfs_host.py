@@ -11,6 +11,7 @@ namespace of its own. Takes a line, answers with a line.
     send                sent: an increment that is not waited for
     answer SECONDS      yes | no: it is answered
     state SECONDS       STATE TEXT | nothing
+    back                back: the server answers
     kill | end          ended CODE
     quit                quits"""
 import os
@@ -105,6 +106,10 @@ class Host:
     def state(self, seconds):
         state = self.engine.state(float(seconds))
         return "nothing" if state is None else "%d %s" % (state, self.engine.text)
+
+    def back(self):
+        """Not from a cache: what is asked for is not there."""
+        return "there" if os.path.exists("/mnt/%d" % os.getpid()) else "back"
 
     def kill(self):
         self.engine.kill()
