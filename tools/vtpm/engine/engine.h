@@ -66,6 +66,7 @@ struct connection {
  * @suspend_wanted: vtpmd has sent CONTROL_SUSPEND
  * @reset_wanted: vtpmd has sent CONTROL_RESET
  * @store_waits: vtpmd was told that the store cannot be written
+ * @disk_was_late: and that the disk does not answer, which it did since
  * @connections: those being served, in no order
  * @connection_count: their number
  * @next_ticket: for the next connection that becomes readable
@@ -87,6 +88,7 @@ struct engine {
 	bool suspend_wanted;
 	bool reset_wanted;
 	bool store_waits;
+	bool disk_was_late;
 	struct connection connections[ENGINE_MAX_CONNECTIONS];
 	unsigned int connection_count;
 	uint64_t next_ticket;

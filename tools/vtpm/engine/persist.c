@@ -39,9 +39,11 @@ static int fail(struct engine *engine, const char *why)
 static void complain(struct engine *engine, const struct error *err, int pause)
 {
 	log_error(&engine->log, "%s; trying again in %d ms, the guest waits", err->text, pause);
-	if (!engine->store_waits)
+	/* That it was late is no longer the reason. */
+	if (!engine->store_waits || engine->disk_was_late)
 		engine_report(engine, CONTROL_STORE_WAITS, err->text);
 	engine->store_waits = true;
+	engine->disk_was_late = false;
 }
 
 static void say_it_works(struct engine *engine)
@@ -85,7 +87,8 @@ static int commit(struct engine *engine, struct error *err)
 		return ret;
 	watch_expect(engine->watch, LATE_MS);
 	ret = vnvram_process(engine->store, err);
-	engine->store_waits |= watch_expect_end(engine->watch);
+	if (watch_expect_end(engine->watch))
+		engine->store_waits = engine->disk_was_late = true;
 	return ret;
 }
 

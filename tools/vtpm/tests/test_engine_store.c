@@ -287,7 +287,13 @@ static void test_hanging_disk(void **state)
 	assert_int_equal(msg.value, CONTROL_STORE_WAITS);
 	assert_non_null(strstr(msg.text, "has not answered"));
 	assert_false(guest_receive(run.guest, sequence, &response, 300));
+	/* It answers, but with an error: that is the reason now. */
+	run.faults->sync_errno = EIO;
 	run.faults->sync_delay_ms = 0;
+	assert_true(engine_wait(&run, CONTROL_STATE, &msg));
+	assert_int_equal(msg.value, CONTROL_STORE_WAITS);
+	assert_non_null(strstr(msg.text, strerror(EIO)));
+	run.faults->sync_errno = 0;
 	assert_true(guest_receive(run.guest, sequence, &response, 10000));
 	assert_int_equal(be32(response.bytes + 6), 0);
 	assert_true(engine_wait(&run, CONTROL_STATE, &msg));

@@ -85,7 +85,9 @@ is "host b goes on" "$(say b increment)" 3
 like "host a says that its disk does not answer" "$(say a state 60)" 'has not answered'
 ip link set to-a up
 is "host a reaches its server again" "$(say a back)" back
-is "host a answers nothing: its lock is lost" "$(say a answer 30)" no
+like "host a cannot write: its lock is lost" "$(say a state 120)" \
+	'cannot store: Input/output error'
+is "it answers nothing" "$(say a answer 20)" no
 is "host b goes on" "$(say b increment)" 4
 is "host a's engine is killed" "$(say a kill)" ended
 is "host b ends" "$(say b end)" "ended 0"
