@@ -55,6 +55,12 @@ comes_up() {
 	[[ $answer = up* ]]
 }
 
+# The counter, from the server's own file.
+on_server() {
+	PYTHONPATH=$tests python3 -c "import power_cut
+print(power_cut.read_counter('/usr/libexec/xen-vtpm/vtpm-engine', '$export_dir/store'))"
+}
+
 need "an NFS server" serve
 need "host a is wired" link a 1
 need "host b is wired" link b 2
@@ -91,9 +97,7 @@ is "it answers nothing" "$(say a answer 20)" no
 is "host b goes on" "$(say b increment)" 4
 is "host a's engine is killed" "$(say a kill)" ended
 is "host b ends" "$(say b end)" "ended 0"
-check "host a has it when host b is done" comes_up a
-is "with all that host b was told, and nothing else" "$(say a count)" 4
-is "host a ends" "$(say a end)" "ended 0"
+is "the server has all that host b was told, and nothing else" "$(on_server)" 4
 
 for host in a b; do
 	say $host quit >/dev/null
