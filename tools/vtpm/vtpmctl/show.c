@@ -52,9 +52,10 @@ static void print_policy(const json_t *policy)
 	const json_t *localities = json_object_get(policy, "localities"), *locality;
 	size_t i;
 
-	printf("%-18screate=%s, exactly-once=%s, localities=", "Policy",
+	printf("%-18screate=%s, exactly-once=%s, key=%s, freshness=%s, localities=", "Policy",
 	       json_is_true(json_object_get(policy, "create")) ? "yes" : "no",
-	       json_is_true(json_object_get(policy, "exactly-once")) ? "yes" : "no");
+	       json_is_true(json_object_get(policy, "exactly-once")) ? "yes" : "no",
+	       format_text(policy, "key"), format_text(policy, "freshness"));
 	json_array_foreach(localities, i, locality)
 		printf("%s%d", i ? "," : "", (int)json_integer_value(locality));
 	putchar('\n');

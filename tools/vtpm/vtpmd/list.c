@@ -20,10 +20,22 @@ static const char *frontend_state(const struct frontend *frontend, const struct 
 	}
 }
 
+/* What an engine says is shown whatever it is made of: JSON takes nothing but UTF-8. */
+static json_t *text_of(const struct error *reason)
+{
+	json_t *text = json_string(reason->text);
+	struct error ascii = *reason;
+
+	for (char *p = ascii.text; !text && *p; p++)
+		if (*p & 0x80)
+			*p = '?';
+	return text ? text : json_string(ascii.text);
+}
+
 static void add_reason(json_t *object, const struct error *reason)
 {
 	if (*reason->text)
-		json_object_set_new(object, "reason", json_string(reason->text));
+		json_object_set_new(object, "reason", text_of(reason));
 }
 
 static void add_info(json_t *object, const struct vtpm_info *info)
@@ -98,13 +110,18 @@ static json_t *describe_features(uint32_t features)
 
 static json_t *describe_policy(const struct policy *policy)
 {
+	static const char *const keys[] = {
+		[KEY_NONE] = "none", [KEY_FILE] = "file", [KEY_TPM] = "tpm",
+	};
 	json_t *localities = json_array();
 
 	for (int i = 0; i < 5; i++)
 		if (policy->localities & 1U << i)
 			json_array_append_new(localities, json_integer(i));
-	return json_pack("{s:b, s:o, s:b}", "create", policy->create, "localities", localities,
-			 "exactly-once", policy->exactly_once);
+	return json_pack("{s:b, s:o, s:b, s:s, s:s}", "create", policy->create, "localities",
+			 localities, "exactly-once", policy->exactly_once, "key",
+			 keys[policy->key_kind], "freshness",
+			 policy->freshness == FRESHNESS_TPM ? "tpm" : "none");
 }
 
 static void add_session(json_t *object, const struct vtpm *vtpm)
@@ -120,7 +137,7 @@ static void add_session(json_t *object, const struct vtpm *vtpm)
 			    json_string(sane ? names[vtpm->session] : "unknown"));
 	if (*vtpm->session_reason.text)
 		json_object_set_new(object, "session-reason",
-				    json_string(vtpm->session_reason.text));
+				    text_of(&vtpm->session_reason));
 	json_object_set_new(object, "features", describe_features(vtpm->features));
 	json_object_set_new(object, "sequence", json_integer(vtpm->sequence));
 	json_object_set_new(object, "generation", json_integer(vtpm->counters.generation));
