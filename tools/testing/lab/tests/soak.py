@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The soak's half in dom0: guests use their TPMs by one descriptor each (soak_guest.py),
 while events fall upon them in an order that the seed decides. In the end everything
-acknowledged must be there, once.
+acknowledged must be there, once. Those that no event falls upon rest between their
+commands meanwhile: processors are few.
 
     soak.py --seed N --count N --guest g1=2.0 --guest g2=1.2 [--plain g3] [--report FILE]
     soak.py --plan save-restored,paused --guest g1=2.0
@@ -130,13 +131,17 @@ class Link:
             except (ValueError, KeyError):
                 pass
 
+    def tell(self, guest, word, number):
+        """Say it once, and do not mind whether it is heard."""
+        try:
+            self.socket.sendto(b"%s %d" % (word.encode(), number), (guest.address, PORT))
+        except OSError:
+            pass
+
     def ask(self, guest, word, number, seconds, answered):
         """Say it until it has been heard."""
         def once():
-            try:
-                self.socket.sendto(b"%s %d" % (word.encode(), number), (guest.address, PORT))
-            except OSError:
-                pass
+            self.tell(guest, word, number)
             return answered()
         await_true(seconds, "%s answers to '%s'" % (guest.name, word), once)
 
@@ -362,10 +367,11 @@ class Soak:
 
     def event(self, kind, guest, wait, delay):
         time.sleep(delay)           # so that it falls into any phase of a command
+        hit = self.guests if kind in ("daemon-killed", "both-killed") else [guest]
         for other in self.guests:
             other.acks.restart()
+            self.link.tell(other, "rest", other not in hit)
         self.carry_out(kind, guest, wait)
-        hit = self.guests if kind in ("daemon-killed", "both-killed") else [guest]
         for other in hit:
             self.await_progress(other)
         pause = max(other.acks.longest for other in hit) * 1000

@@ -10,8 +10,8 @@ E extended, N counter incremented, S session, K key, R RSA key, P the value of t
 X a failed operation with its error. DIRECTORY/result is there at the end.
 
 Datagrams with dom0 (soak.py), one word and a number: out "ack", "rsa" (is under way),
-"tick", "stopped"; in "rsa", "ticks", "stop", each repeated until it is answered. They may get
-lost, and nothing but the pace hangs on them."""
+"tick", "stopped"; in "rsa", "ticks", "stop", each repeated until it is answered, and "rest", which is
+not. They may get lost, and nothing but the pace hangs on them."""
 import json
 import os
 import re
@@ -26,6 +26,7 @@ PORT = 7000
 DOM0 = "10.77.0.254"
 SUSPEND = re.compile(r"suspend: drained in (-?\d+) us, quiesced in (-?\d+) us, hook (-?\d+) us")
 MAX_ERRORS = 1000
+REST_S = 0.3
 
 
 def now_us():
@@ -41,6 +42,7 @@ class Peer:
         self.stop = False
         self.want_long = self.had_long = 0
         self.ticks = False
+        self.rest = False
         threading.Thread(target=self.listen, daemon=True).start()
         threading.Thread(target=self.tick, daemon=True).start()
 
@@ -62,6 +64,8 @@ class Peer:
                 self.want_long = max(self.want_long, int(number))
             elif word == "ticks":
                 self.ticks = int(number) != 0
+            elif word == "rest":
+                self.rest = int(number) != 0
 
     def tick(self):
         count = 0
@@ -185,6 +189,8 @@ class Soak:
         else:
             self.recover()
         self.long()
+        if self.peer.rest:
+            time.sleep(REST_S)
 
     def checkpoint(self):
         try:
