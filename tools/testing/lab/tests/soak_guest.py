@@ -10,8 +10,8 @@ E extended, N counter incremented, S session, K key, R RSA key, P the value of t
 X a failed operation with its error. DIRECTORY/result is there at the end.
 
 Datagrams with dom0 (soak.py), one word and a number: out "ack", "rsa" (is under way),
-"tick", "stopped"; in "rsa", "ticks", "stop", each repeated until it is answered, and "rest", which is
-not. They may get lost, and nothing but the pace hangs on them."""
+"tick", "stopped"; in "rsa", "ticks", "stop", each repeated until it is answered, and "rest",
+which is not. They may get lost, and nothing but the pace hangs on them."""
 import json
 import os
 import re
