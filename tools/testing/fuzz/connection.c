@@ -177,15 +177,27 @@ void tpm_stop(void)
 {
 }
 
-void cancel_begin(struct cancel *cancel, int fd)
+void watch_command(struct watch *watch, int fd)
 {
-	(void)cancel;
+	(void)watch;
 	require(fd == serving->fd);
 }
 
-void cancel_end(struct cancel *cancel)
+void watch_command_end(struct watch *watch)
 {
-	(void)cancel;
+	(void)watch;
+}
+
+void watch_expect(struct watch *watch, int ms)
+{
+	(void)watch;
+	require(ms > 0);
+}
+
+bool watch_expect_end(struct watch *watch)
+{
+	(void)watch;
+	return false;
 }
 
 /* What the engine says to vtpmd is well-formed, and no descriptor comes with it. */
@@ -242,6 +254,7 @@ static void set_up(uint8_t options)
 	executed = 0;
 	engine.log = (struct log){ .fd = -1, .level = LOG_LEVEL_DEBUG, .name = "engine" };
 	engine.signal_fd = -1;
+	engine.freshness.fd = -1;
 	engine.store = vnvram_new(&identity, &disk);
 	require(engine.store && !entries_register(engine.store));
 	vnvram_attach(engine.store, -1, "store");

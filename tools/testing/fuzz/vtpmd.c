@@ -57,6 +57,7 @@ int statedir_open(const struct config *config, const struct uuid *uuid,
 	(void)uuid;
 	(void)policy;
 	memset(state, 0, sizeof(*state));
+	state->fd = -1;
 	return error_set(err, ENOENT, "there is no state");
 }
 
@@ -65,6 +66,22 @@ int statedir_created(const struct config *config, const struct uuid *uuid, struc
 	(void)config;
 	(void)uuid;
 	return info.commands & 1 ? error_set(err, EIO, "no room") : 0;
+}
+
+int key_open(enum key_kind kind, const char *path, const char *hosttpm, const char *tcti,
+	     struct error *err)
+{
+	(void)hosttpm;
+	(void)tcti;
+	return error_set(err, ENOENT, "key %s of kind %d", path, kind);
+}
+
+int hosttpm_launch(const char *program, char *const *argv, int fd, int place)
+{
+	(void)program;
+	(void)argv;
+	(void)fd;
+	return place ? 0 : -ENOENT;
 }
 
 int rundir_open_memory(const struct config *config, const char *uuid, bool fresh,
