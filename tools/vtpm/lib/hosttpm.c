@@ -7,17 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "hosttpm.h"
-
-static void reset_signals(void)
-{
-	sigset_t none;
-
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	for (int sig = 1; sig < NSIG; sig++)
-		signal(sig, SIG_DFL);
-}
 
 static void run(const char *program, char *const *argv, int fd, int place)
 {
@@ -25,7 +16,7 @@ static void run(const char *program, char *const *argv, int fd, int place)
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	int kept = place > STDERR_FILENO ? place : STDERR_FILENO;
 
-	reset_signals();
+	child_reset_signals();
 	setpgid(0, 0);
 	/* One that is in its place already would be closed by exec. */
 	if (fd == place)

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "control.h"
 #include "daemon.h"
 #include "hosttpm.h"
@@ -84,19 +85,9 @@ static void become_user(const struct config *config)
 		fail_child(config->user);
 }
 
-static void reset_signals(void)
-{
-	sigset_t none;
-
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	for (int sig = 1; sig < NSIG; sig++)
-		signal(sig, SIG_DFL);
-}
-
 static void run_child(const struct config *config, const struct child *child)
 {
-	reset_signals();
+	child_reset_signals();
 	/* As root: the engine's user has no way into the state directory. */
 	if (chdir(child->dir))
 		fail_child(child->dir);
