@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -481,6 +482,9 @@ static void test_snapshot_of_running(void **state)
 	assert_int_equal(guest_do(run.guest, tpm2_startup()), 0);
 	assert_int_equal(guest_do(run.guest, tpm2_nv_define(INDEX, 8)), 0);
 	pid = fork();
+	/* It does not go on without the test. */
+	if (!pid && prctl(PR_SET_PDEATHSIG, SIGKILL))
+		_exit(1);
 	for (unsigned int i = 0; !pid; i++) {
 		char text[9];
 

@@ -11,8 +11,9 @@
 #include "store.h"
 #include "vtpmctl.h"
 
-#define TRIES		20
-#define CHUNK_SIZE	65536
+#define TRIES_FOR_MOMENT	20
+#define TRIES			40
+#define CHUNK_SIZE		65536
 
 /* The file itself, and its name. */
 static int make_durable(int fd, const char *file, struct error *err)
@@ -59,15 +60,14 @@ static int try_copy(struct target *target, int fd, const char *file, struct erro
 		return error_set(err, -ret, "cannot copy %s to %s: %s", target->file, file,
 				 strerror(-ret));
 	ret = vnvram_inspect(target->fd, target->file, &vnvram_system_io, &after, err);
-	if (ret)
-		return ret;
-	ret = after.generation == target->info.generation;
-	target->info = after;
-	return ret;
+	return ret ? ret : after.generation == target->info.generation;
 }
 
-/* Nothing but loading it tells that it can be loaded. */
-static int verify(const struct target *target, int fd, const char *file, struct error *err)
+/*
+ * Nothing but loading it tells that it can be loaded. Returns 0, or 1 if but one of its two slots
+ * is whole; -EUCLEAN also if the one that is whole was outdated when the copy was begun.
+ */
+static int verify(struct target *target, int fd, const char *file, struct error *err)
 {
 	struct target copy = *target;
 	int ret;
@@ -78,44 +78,49 @@ static int verify(const struct target *target, int fd, const char *file, struct 
 	ret = vnvram_inspect(fd, file, &vnvram_system_io, &copy.info, err);
 	if (!ret)
 		ret = target_load(&copy, TARGET_LOOK, NULL, err);
-	/* A commit that was under way: the copy is good, and would be better without. */
-	if (!ret && *vnvram_warning(copy.store))
-		ret = error_set(err, EAGAIN, "%s", vnvram_warning(copy.store));
+	if (!ret && vnvram_generation(copy.store) < target->info.generation)
+		ret = -EUCLEAN;
+	if (!ret) {
+		target->info.generation = vnvram_generation(copy.store);
+		ret = *vnvram_warning(copy.store) ? 1 : 0;
+	}
 	target_unload(&copy);
-	/* Both of its copies caught half written is possible, and as unlikely the next time. */
-	return ret == -EUCLEAN ? -EAGAIN : ret;
+	return ret;
 }
 
-/* What does not get better by copying again is the store's own state, and stays as it is. */
-static int keep_last(struct target *target, int fd, const char *file, struct error *err)
+static int no_copy(struct target *target, struct error *err)
 {
-	struct error none;
 	int ret = target_load(target, TARGET_LOOK, NULL, err);
 
-	if (ret)
-		return ret;
-	ret = verify(target, fd, file, &none);
-	return ret && ret != -EAGAIN ? ret : make_durable(fd, file, err);
+	return ret ? ret : error_set(err, EAGAIN, "%s: is written to all the time; pause the "
+				     "guest for the snapshot", target->file);
 }
 
+/*
+ * A copy of a moment is best, and whole. A guest that does not stop writing leaves no moment; then
+ * any copy will do that can be loaded. One slot that copying again does not mend is the store's
+ * own damage, and stays as it is.
+ */
 static int take_copy(struct target *target, int fd, const char *file, struct error *err)
 {
-	int ret = 0;
+	int ret;
 
-	for (int i = 0; i < TRIES; i++) {
-		ret = try_copy(target, fd, file, err);
+	for (int i = 1; i <= TRIES; i++) {
+		ret = vnvram_inspect(target->fd, target->file, &vnvram_system_io, &target->info,
+				     err);
+		if (!ret)
+			ret = try_copy(target, fd, file, err);
 		if (ret < 0)
 			return ret;
-		if (!ret)
+		if (!ret && i <= TRIES_FOR_MOMENT)
 			continue;
 		ret = verify(target, fd, file, err);
-		if (ret != -EAGAIN)
-			return ret ? ret : make_durable(fd, file, err);
+		if (!ret || (ret > 0 && i == TRIES))
+			return make_durable(fd, file, err);
+		if (ret < 0 && ret != -EUCLEAN)
+			return ret;
 	}
-	if (ret == -EAGAIN)
-		return keep_last(target, fd, file, err);
-	return error_set(err, EAGAIN, "%s: is written to all the time; pause the guest for the "
-			 "snapshot", target->file);
+	return no_copy(target, err);
 }
 
 static int snapshot(struct target *target, const char *file, struct error *err)
