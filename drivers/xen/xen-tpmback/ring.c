@@ -11,7 +11,6 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/interrupt.h>
 #include <linux/module.h>
 #include <linux/string.h>
 
@@ -38,6 +37,16 @@ static u8 *ring_packet(struct tpmback_conn *conn)
 static struct vtpm_trailer *ring_trailer(struct tpmback_conn *conn)
 {
 	return (struct vtpm_trailer *)((u8 *)conn->page + VTPM_TRAILER_OFFSET);
+}
+
+/*
+ * Without the barrier the compiler may take a later look at the copy for a look at the
+ * page, which is not the same thing.
+ */
+static void ring_copy(void *to, const void *from, size_t size)
+{
+	memcpy(to, from, size);
+	barrier();
 }
 
 /* The one place where something becomes visible to the guest. */
@@ -132,8 +141,8 @@ static bool ring_take(struct tpmback_conn *conn)
 	virt_rmb();
 	conn->length = READ_ONCE(conn->page->length);
 	conn->locality = READ_ONCE(conn->page->locality);
-	memcpy(conn->command, ring_packet(conn),
-	       min(conn->length, conn->capacity));
+	ring_copy(conn->command, ring_packet(conn),
+		  min(conn->length, conn->capacity));
 	conn->kind = VTPM_REQUEST_COMMAND;
 	if (conn->extended)
 		conn->sequence = READ_ONCE(ring_trailer(conn)->sequence);
@@ -245,96 +254,40 @@ static bool ring_look(struct tpmback_conn *conn)
 	}
 }
 
-/*
- * An event without a cause, and one whose command was refused, is reported as
- * spurious, so that the event-channel code delays a guest that sends many of
- * them. A parked connection gets no EOI: its events stay masked.
+/**
+ * ring_event() - see what the frontend has written
+ * @conn: the connection
+ * @irq: of its event channel, through which it is answered
+ * @parked: out: nothing is taken from the frontend any more
+ *
+ * Context: interrupt.
+ * Return: whether there was a request that somebody is going to execute, or the end of one.
  */
-static irqreturn_t ring_interrupt(int irq, void *data)
+bool ring_event(struct tpmback_conn *conn, unsigned int irq, bool *parked)
 {
-	unsigned int flags = XEN_EOI_FLAG_SPURIOUS;
-	struct tpmback_conn *conn = data;
-	unsigned long irqflags;
-	bool parked;
+	unsigned long flags;
+	bool news;
 
-	spin_lock_irqsave(&conn->lock, irqflags);
+	spin_lock_irqsave(&conn->lock, flags);
 	conn->irq = irq;
-	if (conn->page && !conn->parked && ring_look(conn))
-		flags = 0;
-	parked = conn->parked;
-	spin_unlock_irqrestore(&conn->lock, irqflags);
-
-	if (!parked)
-		xen_irq_lateeoi(irq, flags);
-	return IRQ_HANDLED;
+	news = conn->page && !conn->parked && ring_look(conn);
+	*parked = conn->parked;
+	spin_unlock_irqrestore(&conn->lock, flags);
+	return news;
 }
 
-static void ring_set_page(struct tpmback_conn *conn,
-			  struct vtpm_shared_page *page)
-{
-	spin_lock_irq(&conn->lock);
-	conn->page = page;
-	conn->capacity = conn->extended ? VTPM_PACKET_MAX :
-					  VTPM_PACKET_MAX_SINGLE;
-	if (!page)
-		conn->capacity = 0;
-	spin_unlock_irq(&conn->lock);
-}
-
-/*
- * Maps the first page to learn of the others. A frontend that asks for the extension has
- * set up an extra page, also where it is not going to be used.
+/**
+ * ring_first_look() - see what else a frontend has granted
+ * @page: its page, mapped for this
+ * @gref: out: the grant reference of the first extra page
+ *
+ * Context: any.
+ * Return: how many extra pages there are, by its word.
  */
-static int ring_read_grants(struct tpmback_conn *conn,
-			    struct xenbus_device *xdev, bool requested,
-			    grant_ref_t grefs[VTPM_EXTENSION_PAGES])
+u8 ring_first_look(const struct vtpm_shared_page *page, grant_ref_t *gref)
 {
-	struct vtpm_shared_page *page;
-	void *addr;
-	u8 extra;
-	int err;
-
-	err = xenbus_map_ring_valloc(xdev, grefs, 1, &addr);
-	if (err) {
-		xenbus_dev_fatal(xdev, err, "mapping ring-ref %u", grefs[0]);
-		return err;
-	}
-	page = addr;
-	extra = READ_ONCE(page->nr_extra_pages);
-	grefs[1] = READ_ONCE(page->extra_pages[0]);
-	xenbus_unmap_ring_vfree(xdev, addr);
-	if (requested ? extra == 1 : extra == 0)
-		return 0;
-	xenbus_dev_fatal(xdev, -EPROTO,
-			 requested ? "the frontend wants the exactly-once extension with %u extra pages, it needs 1" :
-				     "the frontend uses %u extra pages without the exactly-once extension",
-			 extra);
-	return -EPROTO;
-}
-
-static int ring_map(struct tpmback_conn *conn, struct xenbus_device *xdev,
-		    grant_ref_t grefs[VTPM_EXTENSION_PAGES])
-{
-	unsigned int count = conn->extended ? VTPM_EXTENSION_PAGES : 1;
-	void *addr;
-	int err;
-
-	err = xenbus_map_ring_valloc(xdev, grefs, count, &addr);
-	if (err) {
-		xenbus_dev_fatal(xdev, err, "mapping %u pages from ring-ref %u",
-				 count, grefs[0]);
-		return err;
-	}
-	ring_set_page(conn, addr);
-	return 0;
-}
-
-static void ring_unmap(struct tpmback_conn *conn, struct xenbus_device *xdev)
-{
-	void *addr = conn->page;
-
-	ring_set_page(conn, NULL);
-	xenbus_unmap_ring_vfree(xdev, addr);
+	*gref = READ_ONCE(page->extra_pages[0]);
+	return READ_ONCE(page->nr_extra_pages);
 }
 
 /* What the frontend says of its past; read once, before it is let in. */
@@ -349,7 +302,7 @@ static void ring_read_hello(struct tpmback_conn *conn)
 		return;
 	trailer = ring_trailer(conn);
 	hello->features = VTPM_FEATURE_EXACTLY_ONCE | VTPM_FEATURE_EXTRA_PAGES;
-	memcpy(hello->session, trailer->session, sizeof(hello->session));
+	ring_copy(hello->session, trailer->session, sizeof(hello->session));
 	if (!memchr_inv(hello->session, 0, sizeof(hello->session)))
 		return;
 	hello->resume = VTPM_RESUME_SESSION;
@@ -367,69 +320,6 @@ static void ring_expect_begin(struct tpmback_conn *conn)
 		conn->begin = REQUEST_PENDING;
 	else
 		conn->begun = true;
-}
-
-/**
- * ring_connect() - map a frontend's pages and bind its event channel
- * @conn: a connection that is accepted and not connected
- * @xdev: its device
- * @gref: grant reference of the page
- * @port: the frontend's port
- * @requested: the frontend asks for the exactly-once extension
- *
- * The page is not cleared: a frontend may have submitted a command already. The new event
- * channel is pending from the start, so that the interrupt finds it.
- *
- * Context: process; may sleep. The device's lock is held.
- * Return: 0, or a negative errno after xenbus_dev_fatal(); then nothing is left mapped.
- */
-int ring_connect(struct tpmback_conn *conn, struct xenbus_device *xdev,
-		 grant_ref_t gref, evtchn_port_t port, bool requested)
-{
-	grant_ref_t grefs[VTPM_EXTENSION_PAGES] = { gref };
-	int err;
-
-	err = ring_read_grants(conn, xdev, requested, grefs);
-	if (err)
-		return err;
-	conn->extended = requested && conn->features;
-	err = ring_map(conn, xdev, grefs);
-	if (err)
-		return err;
-	ring_read_hello(conn);
-	err = bind_interdomain_evtchn_to_irqhandler_lateeoi(xdev, port,
-							    ring_interrupt, 0,
-							    KBUILD_MODNAME,
-							    conn);
-	if (err < 0) {
-		xenbus_dev_fatal(xdev, err, "binding event-channel %u", port);
-		ring_unmap(conn, xdev);
-		return err;
-	}
-	spin_lock_irq(&conn->lock);
-	conn->irq = err;
-	ring_expect_begin(conn);
-	spin_unlock_irq(&conn->lock);
-	wake_up_interruptible(&conn->wait);
-	return 0;
-}
-
-/**
- * ring_disconnect() - undo ring_connect()
- * @conn: a connection, connected or not
- * @xdev: its device
- *
- * Context: process; may sleep. The device's lock is held.
- */
-void ring_disconnect(struct tpmback_conn *conn, struct xenbus_device *xdev)
-{
-	struct vtpm_shared_page *page = conn->page;
-
-	if (!page)
-		return;
-	ring_set_page(conn, NULL);
-	unbind_from_irqhandler(conn->irq, conn);
-	xenbus_unmap_ring_vfree(xdev, page);
 }
 
 /*
@@ -468,6 +358,55 @@ static void ring_control_done(struct tpmback_conn *conn)
 	notify_remote_via_irq(conn->irq);
 	/* A command may have been handed in meanwhile. */
 	ring_look(conn);
+}
+
+/**
+ * ring_open() - begin to use the frontend's pages
+ * @conn: a connection without pages, of which it is known whether it is extended
+ * @page: its pages, mapped side by side
+ *
+ * They are not cleared: a frontend may have submitted a command already.
+ *
+ * Context: process. The device's lock is held.
+ */
+void ring_open(struct tpmback_conn *conn, struct vtpm_shared_page *page)
+{
+	spin_lock_irq(&conn->lock);
+	conn->page = page;
+	conn->capacity = conn->extended ? VTPM_PACKET_MAX :
+					  VTPM_PACKET_MAX_SINGLE;
+	ring_read_hello(conn);
+	spin_unlock_irq(&conn->lock);
+}
+
+/**
+ * ring_bound() - the event channel of a connection is there
+ * @conn: a connection after ring_open()
+ * @irq: of the event channel
+ *
+ * Context: process. The device's lock is held.
+ */
+void ring_bound(struct tpmback_conn *conn, unsigned int irq)
+{
+	spin_lock_irq(&conn->lock);
+	conn->irq = irq;
+	ring_expect_begin(conn);
+	spin_unlock_irq(&conn->lock);
+	wake_up_interruptible(&conn->wait);
+}
+
+/**
+ * ring_close() - undo ring_open()
+ * @conn: the connection; the interrupt may still come, and finds nothing
+ *
+ * Context: process. The device's lock is held.
+ */
+void ring_close(struct tpmback_conn *conn)
+{
+	spin_lock_irq(&conn->lock);
+	conn->page = NULL;
+	conn->capacity = 0;
+	spin_unlock_irq(&conn->lock);
 }
 
 /**

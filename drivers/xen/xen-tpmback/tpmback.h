@@ -4,6 +4,7 @@
  *
  * xenbus.c       the devices: probe, state changes, connect, remove
  * connection.c   the life of a connection, and the list of all of them
+ * link.c         the frontend's pages and event channel: map, bind, and let go
  * ring.c         the request in the shared page; the only file that touches it
  * command.c      checks on TPM commands
  * chardev.c      /dev/vtpm
@@ -221,10 +222,17 @@ struct tpmback_conn *connections_next_event(struct vtpm_event *event);
 void connections_untell(struct tpmback_conn *conn, u32 type);
 extern struct wait_queue_head connections_wait;
 
-/* ring.c */
-int ring_connect(struct tpmback_conn *conn, struct xenbus_device *xdev,
+/* link.c */
+int link_connect(struct tpmback_conn *conn, struct xenbus_device *xdev,
 		 grant_ref_t gref, evtchn_port_t port, bool requested);
-void ring_disconnect(struct tpmback_conn *conn, struct xenbus_device *xdev);
+void link_disconnect(struct tpmback_conn *conn, struct xenbus_device *xdev);
+
+/* ring.c */
+u8 ring_first_look(const struct vtpm_shared_page *page, grant_ref_t *gref);
+void ring_open(struct tpmback_conn *conn, struct vtpm_shared_page *page);
+void ring_bound(struct tpmback_conn *conn, unsigned int irq);
+void ring_close(struct tpmback_conn *conn);
+bool ring_event(struct tpmback_conn *conn, unsigned int irq, bool *parked);
 int ring_serve(struct tpmback_conn *conn, const struct vtpm_accept *policy);
 void ring_unserve(struct tpmback_conn *conn);
 int ring_answer(struct tpmback_conn *conn, u64 sequence, u32 length);

@@ -55,7 +55,7 @@ static void device_end_conn(struct tpmback_device *dev)
 {
 	if (!dev->conn)
 		return;
-	ring_disconnect(dev->conn, dev->xdev);
+	link_disconnect(dev->conn, dev->xdev);
 	conn_end(dev->conn);
 	dev->conn = NULL;
 }
@@ -151,7 +151,7 @@ static void device_connect(struct tpmback_device *dev)
 		return;
 	requested = xenbus_read_unsigned(dev->xdev->otherend,
 					 "request-exactly-once", 0) == 1;
-	if (ring_connect(dev->conn, dev->xdev, dev->gref, dev->port, requested))
+	if (link_connect(dev->conn, dev->xdev, dev->gref, dev->port, requested))
 		device_end_conn(dev);
 	else if (conn_is_begun(dev->conn))
 		device_let_in(dev);
