@@ -91,13 +91,14 @@ static int link_bind(struct tpmfront *front)
  * Takes the page from everybody; returns it for freeing. With the extension a command
  * that is under way stays so, and waits for the next link.
  */
-static struct vtpm_shared_page *link_detach(struct tpmfront *front)
+static void *link_detach(struct tpmfront *front)
 {
-	struct vtpm_shared_page *page;
+	void *page;
 
 	spin_lock_irq(&front->lock);
 	page = front->page;
-	front->page = NULL;
+	if (page)
+		tpmfront_page_close(front);
 	front->connected = false;
 	front->quiescing = false;
 	if (front->in_flight && !tpmfront_is_extended(front))
@@ -143,12 +144,12 @@ int tpmfront_link_up(struct tpmfront *front)
 	if (err)
 		goto err_fatal;
 	tpmfront_page_present(front, page);
-	err = link_bind(front);
-	if (err)
-		goto err_ring;
 	spin_lock_irq(&front->lock);
 	front->page = page;
 	spin_unlock_irq(&front->lock);
+	err = link_bind(front);
+	if (err)
+		goto err_ring;
 	err = link_write_nodes(front);
 	if (err)
 		goto err_link;
@@ -159,6 +160,7 @@ err_link:
 	tpmfront_link_down(front);
 	goto err_fatal;
 err_ring:
+	page = link_detach(front);
 	xenbus_teardown_ring(&page, front->nr_pages, front->grefs);
 err_fatal:
 	xenbus_dev_fatal(front->xdev, err,

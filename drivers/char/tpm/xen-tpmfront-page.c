@@ -15,6 +15,7 @@
 #include <asm/sync_bitops.h>
 
 #include <xen/events.h>
+#include <xen/page.h>
 
 #include "xen-tpmfront.h"
 
@@ -231,4 +232,18 @@ void tpmfront_page_open(struct tpmfront *front)
 		return;
 	front->again = true;
 	tpmfront_page_submit(front);
+}
+
+/**
+ * tpmfront_page_close() - leave nothing in the pages, which are going to be freed
+ * @front: the device, whose lock is held; it has pages
+ *
+ * A command that no response has come for is there still, and so is the session.
+ *
+ * Context: any.
+ */
+void tpmfront_page_close(struct tpmfront *front)
+{
+	memzero_explicit(front->page, front->nr_pages * XEN_PAGE_SIZE);
+	front->page = NULL;
 }

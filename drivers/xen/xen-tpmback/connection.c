@@ -26,7 +26,7 @@ static void conn_free(struct tpmback_conn *conn)
 	kfree_sensitive(conn->response);
 	kfree_sensitive(conn->command);
 	device_put(conn->dev);
-	kfree(conn);
+	kfree_sensitive(conn);
 }
 
 static void conn_release(struct kref *ref)
@@ -171,6 +171,24 @@ bool conn_is_begun(struct tpmback_conn *conn)
 	begun = conn->page && conn->begun;
 	spin_unlock_irqrestore(&conn->lock, flags);
 	return begun;
+}
+
+/**
+ * conn_is_at_fault() - tell whether the frontend has broken the protocol
+ * @conn: the connection
+ *
+ * Context: any but the connection's lock held.
+ * Return: whether there was something that went into the log.
+ */
+bool conn_is_at_fault(struct tpmback_conn *conn)
+{
+	unsigned long flags;
+	bool fault;
+
+	spin_lock_irqsave(&conn->lock, flags);
+	fault = conn->parked || conn->logged & ~BIT(TPM_VERDICT_UNSERVED);
+	spin_unlock_irqrestore(&conn->lock, flags);
+	return fault;
 }
 
 /**

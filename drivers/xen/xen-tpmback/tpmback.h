@@ -54,6 +54,8 @@
  * @online_watch: on the node with which the toolstack says that it detaches
  * @connect_work: maps and binds when all conditions are met
  * @connect_after: not before this time, in jiffies
+ * @faults: how often the frontend has misbehaved lately
+ * @fault_time: when it last did, in jiffies
  * @gref: grant reference of the page of the live connection, once connected
  * @port: likewise the port of its event channel
  * @uuid: the vTPM; fixed
@@ -69,6 +71,8 @@ struct tpmback_device {
 	struct xenbus_watch online_watch;
 	struct delayed_work connect_work;
 	unsigned long connect_after;
+	unsigned int faults;
+	unsigned long fault_time;
 	grant_ref_t gref;
 	evtchn_port_t port;
 	uuid_t uuid;
@@ -211,6 +215,7 @@ void conn_end(struct tpmback_conn *conn);
 bool conn_is_accepted(struct tpmback_conn *conn);
 bool conn_is_connected(struct tpmback_conn *conn);
 bool conn_is_begun(struct tpmback_conn *conn);
+bool conn_is_at_fault(struct tpmback_conn *conn);
 u32 conn_features(struct tpmback_conn *conn);
 struct tpmback_conn *connections_find(u64 id);
 int connections_info(struct vtpm_info *info);

@@ -34,6 +34,15 @@ module_param(initwait_ms, uint, 0644);
 MODULE_PARM_DESC(initwait_ms,
 		 "How long a new device stays in InitWait at least, for the toolstack to see it, in ms (1000)");
 
+/*
+ * A connection puts a few lines into the log at most, so what limits the log is how often a
+ * frontend that misbehaves may come again. So many times it may at once, then the pauses
+ * double, from 2 s to a minute or so. After ten good minutes all is forgotten.
+ */
+#define FAULTS_AT_ONCE		8
+#define FAULT_PAUSE_MAX_SHIFT	6
+#define FAULTS_FORGOTTEN	(600 * HZ)
+
 static void device_release(struct kref *ref)
 {
 	kfree(container_of(ref, struct tpmback_device, ref));
@@ -51,10 +60,30 @@ void device_put(struct tpmback_device *dev)
 
 /* What follows up to device_try_connect() runs under the device's lock. */
 
+static void device_note_fault(struct tpmback_device *dev)
+{
+	unsigned int shift;
+
+	if (time_after(jiffies, dev->fault_time + FAULTS_FORGOTTEN))
+		dev->faults = 0;
+	dev->fault_time = jiffies;
+	dev->faults++;
+	if (dev->faults <= FAULTS_AT_ONCE)
+		return;
+	if (dev->faults == FAULTS_AT_ONCE + 1)
+		pr_notice("domain %u, vTPM %pUb: the frontend has misbehaved %u times; it is let in after a pause from now on\n",
+			  dev->domid, &dev->uuid, dev->faults);
+	shift = min_t(unsigned int, dev->faults - FAULTS_AT_ONCE,
+		      FAULT_PAUSE_MAX_SHIFT);
+	dev->connect_after = jiffies + (HZ << shift);
+}
+
 static void device_end_conn(struct tpmback_device *dev)
 {
 	if (!dev->conn)
 		return;
+	if (conn_is_at_fault(dev->conn))
+		device_note_fault(dev);
 	link_disconnect(dev->conn, dev->xdev);
 	conn_end(dev->conn);
 	dev->conn = NULL;
@@ -65,6 +94,7 @@ static void device_fail(struct tpmback_device *dev, int err, const char *why)
 {
 	xenbus_dev_fatal(dev->xdev, err, "domain %u, vTPM %pUb: %s", dev->domid,
 			 &dev->uuid, why);
+	device_note_fault(dev);
 	device_end_conn(dev);
 }
 
@@ -151,10 +181,12 @@ static void device_connect(struct tpmback_device *dev)
 		return;
 	requested = xenbus_read_unsigned(dev->xdev->otherend,
 					 "request-exactly-once", 0) == 1;
-	if (link_connect(dev->conn, dev->xdev, dev->gref, dev->port, requested))
+	if (link_connect(dev->conn, dev->xdev, dev->gref, dev->port, requested)) {
+		device_note_fault(dev);
 		device_end_conn(dev);
-	else if (conn_is_begun(dev->conn))
+	} else if (conn_is_begun(dev->conn)) {
 		device_let_in(dev);
+	}
 }
 
 static bool device_may_connect(struct tpmback_device *dev)
@@ -329,6 +361,7 @@ static struct tpmback_device *device_alloc(void)
 	mutex_init(&dev->lock);
 	INIT_DELAYED_WORK(&dev->connect_work, device_connect_work);
 	dev->connect_after = jiffies + msecs_to_jiffies(initwait_ms);
+	dev->fault_time = jiffies;
 	dev->frontend_state = XenbusStateUnknown;
 	return dev;
 }
