@@ -34,13 +34,18 @@ module_param(initwait_ms, uint, 0644);
 MODULE_PARM_DESC(initwait_ms,
 		 "How long a new device stays in InitWait at least, for the toolstack to see it, in ms (1000)");
 
+static unsigned int fault_pause_s = 64;
+module_param(fault_pause_s, uint, 0644);
+MODULE_PARM_DESC(fault_pause_s,
+		 "How long a frontend that misbehaves again and again waits to be let in at most, in s; 0 for never (64)");
+
 /*
  * A connection puts a few lines into the log at most, so what limits the log is how often a
  * frontend that misbehaves may come again. So many times it may at once, then the pauses
- * double, from 2 s to a minute or so. After ten good minutes all is forgotten.
+ * double from 2 s on. After ten good minutes all is forgotten.
  */
 #define FAULTS_AT_ONCE		8
-#define FAULT_PAUSE_MAX_SHIFT	6
+#define FAULT_SHIFT_MAX		10
 #define FAULTS_FORGOTTEN	(600 * HZ)
 
 static void device_release(struct kref *ref)
@@ -62,7 +67,7 @@ void device_put(struct tpmback_device *dev)
 
 static void device_note_fault(struct tpmback_device *dev)
 {
-	unsigned int shift;
+	unsigned long pause;
 
 	if (time_after(jiffies, dev->fault_time + FAULTS_FORGOTTEN))
 		dev->faults = 0;
@@ -73,9 +78,9 @@ static void device_note_fault(struct tpmback_device *dev)
 	if (dev->faults == FAULTS_AT_ONCE + 1)
 		pr_notice("domain %u, vTPM %pUb: the frontend has misbehaved %u times; it is let in after a pause from now on\n",
 			  dev->domid, &dev->uuid, dev->faults);
-	shift = min_t(unsigned int, dev->faults - FAULTS_AT_ONCE,
-		      FAULT_PAUSE_MAX_SHIFT);
-	dev->connect_after = jiffies + (HZ << shift);
+	pause = HZ << min_t(unsigned int, dev->faults - FAULTS_AT_ONCE,
+			    FAULT_SHIFT_MAX);
+	dev->connect_after = jiffies + min(pause, fault_pause_s * (unsigned long)HZ);
 }
 
 static void device_end_conn(struct tpmback_device *dev)
