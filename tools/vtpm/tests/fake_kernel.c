@@ -315,6 +315,8 @@ struct fake_kernel *fake_kernel_new(const char *path)
 	struct fake_kernel *kernel = calloc(1, sizeof(*kernel));
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 
+	if (!kernel)
+		abort();
 	kernel->events = kernel->watch = -1;
 	kernel->next_id = 1;
 	pthread_mutex_init(&kernel->lock, NULL);

@@ -106,7 +106,7 @@ static int tear_down_store(void **state)
 	int fd = -1;
 
 	(void)state;
-	sscanf(store, "/proc/self/fd/%d", &fd);
+	assert_int_equal(sscanf(store, "/proc/self/fd/%d", &fd), 1);
 	return close(fd);
 }
 
@@ -149,11 +149,15 @@ static void load_record(struct cut_log *log, const struct io_record *record, con
 static void load_before(struct cut_log *log, const struct io_record *record, const uint8_t *bytes)
 {
 	size_t end = record->offset + record->size;
+	uint8_t *grown;
 
 	if (record->kind != CUT_WRITE)
 		return;
 	if (end > log->before_size) {
-		log->before = realloc(log->before, end);
+		grown = realloc(log->before, end);
+		if (!grown)
+			abort();
+		log->before = grown;
 		log->before_size = end;
 	}
 	memcpy(log->before + record->offset, bytes, record->size);

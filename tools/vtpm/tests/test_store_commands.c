@@ -683,7 +683,6 @@ static void test_restore_lost(void **state)
 	guest_writes("old", true);
 	assert_ctl("store snapshot " UUID " @/snap");
 	guest_writes("new", false);
-	last = generation();
 	assert_int_equal(truncate(path(STORE), 4096), 0);
 	assert_refused("say --yes", "store restore " UUID " @/snap");
 	assert_ctl("store restore " UUID " @/snap --yes");
