@@ -18,8 +18,8 @@ static const char machine_file[] = "/etc/machine-id";
 static void read_machine(uint8_t *machine)
 {
 	int fd = open(machine_file, O_RDONLY | O_CLOEXEC);
-	char text[32];
-	bool ok = fd >= 0 && read(fd, text, sizeof(text)) == (ssize_t)sizeof(text);
+	char text[33] = "";
+	bool ok = fd >= 0 && read(fd, text, sizeof(text) - 1) == (ssize_t)sizeof(text) - 1;
 
 	memset(machine, 0, 16);
 	for (int i = 0; i < 16 && ok; i++) {
