@@ -96,10 +96,7 @@ static void *link_detach(struct tpmfront *front)
 	void *page;
 
 	spin_lock_irq(&front->lock);
-	page = front->page;
-	if (page)
-		tpmfront_page_close(front);
-	front->connected = false;
+	page = tpmfront_page_close(front);
 	front->quiescing = false;
 	if (front->in_flight && !tpmfront_is_extended(front))
 		tpmfront_settle(front, ANSWER_LOST);
@@ -143,9 +140,8 @@ int tpmfront_link_up(struct tpmfront *front)
 				front->nr_pages, front->grefs);
 	if (err)
 		goto err_fatal;
-	tpmfront_page_present(front, page);
 	spin_lock_irq(&front->lock);
-	front->page = page;
+	tpmfront_page_present(front, page);
 	spin_unlock_irq(&front->lock);
 	err = link_bind(front);
 	if (err)

@@ -79,7 +79,7 @@ void tpmfront_page_control(struct tpmfront *front, u32 control)
 
 /**
  * tpmfront_page_present() - write what a frontend has to say of its past
- * @front: the device; no lock is needed
+ * @front: the device, whose lock is held; it has no pages
  * @page: its new pages, which nobody else knows yet
  *
  * Context: any.
@@ -88,6 +88,7 @@ void tpmfront_page_present(struct tpmfront *front, struct vtpm_shared_page *page
 {
 	struct vtpm_trailer *trailer;
 
+	front->page = page;
 	if (front->nr_pages != VTPM_EXTENSION_PAGES)
 		return;
 	page->nr_extra_pages = 1;
@@ -236,14 +237,20 @@ void tpmfront_page_open(struct tpmfront *front)
 
 /**
  * tpmfront_page_close() - leave nothing in the pages, which are going to be freed
- * @front: the device, whose lock is held; it has pages
+ * @front: the device, whose lock is held
  *
  * A command that no response has come for is there still, and so is the session.
  *
  * Context: any.
+ * Return: the pages; NULL if there were none.
  */
-void tpmfront_page_close(struct tpmfront *front)
+void *tpmfront_page_close(struct tpmfront *front)
 {
-	memzero_explicit(front->page, front->nr_pages * XEN_PAGE_SIZE);
+	void *page = front->page;
+
 	front->page = NULL;
+	front->connected = false;
+	if (page)
+		memzero_explicit(page, front->nr_pages * XEN_PAGE_SIZE);
+	return page;
 }

@@ -152,7 +152,7 @@ static inline u32 tpmfront_capacity(const struct tpmfront *front)
 void tpmfront_page_present(struct tpmfront *front,
 			   struct vtpm_shared_page *page);
 void tpmfront_page_open(struct tpmfront *front);
-void tpmfront_page_close(struct tpmfront *front);
+void *tpmfront_page_close(struct tpmfront *front);
 void tpmfront_page_submit(struct tpmfront *front);
 void tpmfront_page_cancel(struct tpmfront *front);
 void tpmfront_page_control(struct tpmfront *front, u32 control);

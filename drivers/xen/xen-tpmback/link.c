@@ -72,10 +72,7 @@ static int link_map(struct tpmback_conn *conn, struct xenbus_device *xdev,
 
 static void link_unmap(struct tpmback_conn *conn, struct xenbus_device *xdev)
 {
-	void *page = conn->page;
-
-	ring_close(conn);
-	xenbus_unmap_ring_vfree(xdev, page);
+	xenbus_unmap_ring_vfree(xdev, ring_close(conn));
 }
 
 /**
@@ -127,11 +124,10 @@ int link_connect(struct tpmback_conn *conn, struct xenbus_device *xdev,
  */
 void link_disconnect(struct tpmback_conn *conn, struct xenbus_device *xdev)
 {
-	void *page = conn->page;
+	void *page = ring_close(conn);
 
 	if (!page)
 		return;
-	ring_close(conn);
 	unbind_from_irqhandler(conn->irq, conn);
 	xenbus_unmap_ring_vfree(xdev, page);
 }

@@ -400,13 +400,18 @@ void ring_bound(struct tpmback_conn *conn, unsigned int irq)
  * @conn: the connection; the interrupt may still come, and finds nothing
  *
  * Context: process. The device's lock is held.
+ * Return: the pages, to be unmapped; NULL if there were none.
  */
-void ring_close(struct tpmback_conn *conn)
+void *ring_close(struct tpmback_conn *conn)
 {
+	void *page;
+
 	spin_lock_irq(&conn->lock);
+	page = conn->page;
 	conn->page = NULL;
 	conn->capacity = 0;
 	spin_unlock_irq(&conn->lock);
+	return page;
 }
 
 /**

@@ -236,7 +236,7 @@ void link_disconnect(struct tpmback_conn *conn, struct xenbus_device *xdev);
 u8 ring_first_look(const struct vtpm_shared_page *page, grant_ref_t *gref);
 void ring_open(struct tpmback_conn *conn, struct vtpm_shared_page *page);
 void ring_bound(struct tpmback_conn *conn, unsigned int irq);
-void ring_close(struct tpmback_conn *conn);
+void *ring_close(struct tpmback_conn *conn);
 bool ring_event(struct tpmback_conn *conn, unsigned int irq, bool *parked);
 int ring_serve(struct tpmback_conn *conn, const struct vtpm_accept *policy);
 void ring_unserve(struct tpmback_conn *conn);

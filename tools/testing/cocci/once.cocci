@@ -43,7 +43,8 @@ P->F@p = E
 P->F@p[...] = E
 )
 
-// An array is copied as a whole; the copy is what is looked at.
+// An array is copied as a whole, by the function that has a barrier behind it; the copy is what
+// is looked at.
 @copied@
 type T = { struct vtpm_shared_page *, struct vtpm_trailer * };
 T P;
@@ -54,7 +55,9 @@ position plain.p;
 (
 memcpy(P->F@p, ...)
 |
-memcpy(to, P->F@p, ...)
+ring_copy(to, P->F@p, ...)
+|
+page_copy(to, P->F@p, ...)
 |
 sizeof(P->F@p)
 |
@@ -79,7 +82,9 @@ READ_ONCE(P->F@p)
 |
 READ_ONCE(P->F@p[...])
 |
-memcpy(to, P->F@p, ...)
+ring_copy(to, P->F@p, ...)
+|
+page_copy(to, P->F@p, ...)
 )
 
 @script:python@

@@ -13,8 +13,9 @@ static void good(struct conn *conn, struct vtpm_trailer *trailer)
 	conn->length = READ_ONCE(conn->page->length);
 	if (conn->length > 4088 || READ_ONCE(conn->gone) || READ_ONCE(conn->gone))
 		return;
-	memcpy(conn->session, trailer->session, sizeof(trailer->session));
+	ring_copy(conn->session, trailer->session, sizeof(trailer->session));
 	memcpy(trailer->session, conn->session, sizeof(trailer->session));
+	memcpy(conn->session, trailer->session, sizeof(trailer->session)); /* bad */
 	trailer->answer = 1;
 	WRITE_ONCE(trailer->sequence, 0);
 	WRITE_ONCE(conn->page->length, conn->length);
@@ -59,6 +60,6 @@ static void plain(struct conn *conn, struct vtpm_trailer *trailer)
 static void compares_then_copies(struct conn *conn, struct vtpm_trailer *trailer)
 {
 	if (trailer->session[0]) /* bad */
-		memcpy(conn->session, trailer->session, sizeof(trailer->session));
-	memcpy(conn->session, trailer->session, sizeof(trailer->session)); /* bad */
+		ring_copy(conn->session, trailer->session, sizeof(trailer->session));
+	ring_copy(conn->session, trailer->session, sizeof(trailer->session)); /* bad */
 }
