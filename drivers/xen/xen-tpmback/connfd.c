@@ -26,7 +26,6 @@ struct connfd_packet {
 static void connfd_begin_packet(struct tpmback_conn *conn,
 				struct connfd_packet *packet)
 {
-	packet->header.sequence = conn->sequence;
 	packet->header.length = sizeof(conn->hello);
 	packet->header.kind = VTPM_REQUEST_BEGIN;
 	packet->header_size = sizeof(packet->header);

@@ -477,6 +477,15 @@ static void ring_take_answer(struct tpmback_conn *conn, u32 length)
 		ring_respond(conn, length);
 }
 
+/*
+ * BEGIN is not part of the guest's count, in which the guest can go on before BEGIN has been
+ * answered.
+ */
+static u64 ring_sequence(struct tpmback_conn *conn)
+{
+	return conn->begin == REQUEST_DELIVERED ? 0 : conn->sequence;
+}
+
 /**
  * ring_answer() - take an engine's answer to what it has read
  * @conn: the connection, whose write_lock is held; the answer is in its
@@ -493,7 +502,7 @@ int ring_answer(struct tpmback_conn *conn, u64 sequence, u32 length)
 
 	spin_lock_irq(&conn->lock);
 	err = ring_may_answer(conn, length);
-	if (!err && sequence != conn->sequence)
+	if (!err && sequence != ring_sequence(conn))
 		err = -ESTALE;
 	if (!err)
 		ring_take_answer(conn, length);
