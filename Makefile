@@ -31,7 +31,7 @@ help:
 	@echo '  soak             COUNT=200 events (suspends, migrations, deaths) upon guests at'
 	@echo '                   work; SEED=N|random, TPM=2.0|1.2|both'
 	@echo '  bench            what durability costs on this disk; build/bench/report.json'
-	@echo '  fuzz             TIME=600 seconds of random input to all parsers; TARGETS="NAME..."'
+	@echo '  fuzz             TIME=600 seconds of random input to parsers and drivers; TARGETS="NAME..."'
 	@echo '  rogue            the test module that plays a hostile frontend'
 
 all: modules tools

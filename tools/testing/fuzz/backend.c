@@ -113,10 +113,13 @@ static void guest_connects(const struct step *step)
 	shim_run_due_work();
 }
 
+/* Nobody is told of changes while a device goes, or comes: xenbus watches later, and less long. */
 static void device_goes(const struct step *step)
 {
 	(void)step;
+	watching = true;
 	shim_remove();
+	watching = false;
 }
 
 static void device_comes(const struct step *step)
@@ -128,8 +131,10 @@ static void device_comes(const struct step *step)
 	shim_store_set(SHIM_OURS, "uuid", step->b & 1 ? "0123" :
 		       "01234567-89ab-cdef-0123-456789abcdef");
 	shim_store_set(SHIM_OURS, "online", "1");
+	watching = true;
 	if (!shim_probe())
 		device_count++;
+	watching = false;
 }
 
 /* The controller. */
@@ -399,7 +404,7 @@ static bool always(const struct step *step)
 static bool unlocked(const struct step *step)
 {
 	(void)step;
-	return shim_holds_no_driver_lock();
+	return shim_holds_no_driver_lock(false);
 }
 
 static bool free_of_all(const struct step *step)

@@ -110,7 +110,7 @@ static unsigned long copy_user(void *to, const void *from, size_t size)
 	size_t half = size / 2;
 
 	shim_might_sleep();
-	require(!shim_holds("&dev->lock") && !shim_holds("connections_lock"));
+	require(shim_holds_no_driver_lock(true));
 	if (shim_fails())
 		return size;
 	memcpy(to, from, half);
@@ -293,18 +293,13 @@ void spin_unlock_irq(spinlock_t *lock)
 
 static struct mutex *mutexes[4];
 
-bool shim_holds(const char *mutex)
+/* None but that of a writer; @own: only the task that runs is asked for, and not all. */
+bool shim_holds_no_driver_lock(bool own)
 {
-	for (int i = 0; i < shim.mutexes; i++)
-		if (!strcmp(mutexes[i]->name, mutex))
-			return true;
-	return false;
-}
-
-/* None but that of a writer, another task, in whose call this happens. */
-bool shim_holds_no_driver_lock(void)
-{
-	return shim.mutexes == shim_holds("&conn->write_lock");
+	for (int i = own ? shim.others : 0; i < shim.mutexes; i++)
+		if (strcmp(mutexes[i]->name, "&conn->write_lock"))
+			return false;
+	return true;
 }
 
 /* tpmback.h has the order. */
@@ -325,7 +320,7 @@ void mutex_lock(struct mutex *lock)
 {
 	shim_might_sleep();
 	require(!lock->held);
-	for (int i = 0; i < shim.mutexes; i++)
+	for (int i = shim.others; i < shim.mutexes; i++)
 		require(mutex_rank(mutexes[i]->name) < mutex_rank(lock->name));
 	require(shim.mutexes < (int)ARRAY_SIZE(mutexes));
 	lock->held = true;

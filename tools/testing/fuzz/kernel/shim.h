@@ -51,10 +51,12 @@
 #define max(a, b) ({ typeof(a) _max_a = (a); typeof(b) _max_b = (b); \
 		     _max_a > _max_b ? _max_a : _max_b; })
 #define swap(a, b) do { typeof(a) _swap = (a); (a) = (b); (b) = _swap; } while (0)
-#define READ_ONCE(x) (*(const volatile typeof(x) *)&(x))
-#define WRITE_ONCE(x, value) (*(volatile typeof(x) *)&(x) = (value))
+#define READ_ONCE(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define WRITE_ONCE(x, value) __atomic_store_n(&(x), (value), __ATOMIC_RELAXED)
 #define barrier() __asm__ __volatile__("" : : : "memory")
+/* There is one thread. */
 #define virt_wmb() barrier()
+/* As above. */
 #define virt_rmb() barrier()
 #define IS_ERR(pointer) ((unsigned long)(pointer) >= -4095UL)
 #define PTR_ERR(pointer) ((long)(pointer))
@@ -70,13 +72,9 @@
 #define MODULE_VERSION(text)
 #define MODULE_LICENSE(text)
 #define MODULE_ALIAS(text)
-#define module_param(name, type, mode) \
-	typeof(name) *shim_param_##name(void); \
-	typeof(name) *shim_param_##name(void) { return &name; }
-#define module_init(function) \
-	int shim_module_init(void) { return function(); }
-#define module_exit(function) \
-	void shim_module_exit(void) { function(); }
+#define module_param(name, type, mode) extern typeof(name) name
+#define module_init(function) int shim_module_init(void) __attribute__((alias(#function)))
+#define module_exit(function) void shim_module_exit(void) __attribute__((alias(#function)))
 int shim_module_init(void);
 void shim_module_exit(void);
 
@@ -224,6 +222,8 @@ long schedule_timeout(long left);
 		if (_now == (queue).wakes) { \
 			_slept = true; \
 			command; \
+			if (__ret < 0) \
+				break; \
 		} \
 	} \
 	require(!_slept || !_done || (_timed && __ret <= 1) || _now != _asleep); \
@@ -238,7 +238,7 @@ long schedule_timeout(long left);
 		      __ret = schedule_timeout(__ret))
 #define wait_event_interruptible(queue, condition) \
 	___wait_event(queue, condition, 0, 0, 0, \
-		      if (!target_sleep()) { __ret = -ERESTARTSYS; break; })
+		      __ret = target_sleep() ? 0 : -ERESTARTSYS)
 
 struct work_struct {
 	void (*function)(struct work_struct *work);
@@ -475,6 +475,7 @@ void put_device(struct device *dev);
  * @transactions: that were not ended
  * @spinning: spinlocks that are held
  * @mutexes: mutexes that are held
+ * @others: the first so many by tasks other than the one that runs
  *
  * @bound: the interrupt has a handler
  * @pending: and an event to handle
@@ -508,6 +509,7 @@ struct shim {
 	int transactions;
 	int spinning;
 	int mutexes;
+	int others;
 
 	bool bound;
 	bool pending;
@@ -543,8 +545,7 @@ bool shim_is_twice(const void *at);
 bool shim_run_work(unsigned int which);
 void shim_run_due_work(void);
 bool shim_fails(void);
-bool shim_holds(const char *mutex);
-bool shim_holds_no_driver_lock(void);
+bool shim_holds_no_driver_lock(bool own);
 struct file *shim_open(const struct file_operations *ops, unsigned int flags);
 void shim_close(struct file *file);
 

@@ -70,13 +70,11 @@ bool shim_is_page(const void *at)
 
 /* Each load and store of the drivers comes by here. */
 #define TRACE(size)							\
-	void __sanitizer_cov_load##size(void *at);			\
 	void __sanitizer_cov_load##size(void *at)			\
 	{								\
 		if (shim_is_page(at))					\
 			target_page_read(at, size);			\
 	}								\
-	void __sanitizer_cov_store##size(void *at);			\
 	void __sanitizer_cov_store##size(void *at)			\
 	{								\
 		if (shim_is_page(at))					\
@@ -280,7 +278,7 @@ void shim_remove(void)
 void device_unregister(struct device *dev)
 {
 	shim_might_sleep();
-	require(shim_holds_no_driver_lock() && dev == &shim.device->dev);
+	require(shim_holds_no_driver_lock(true) && dev == &shim.device->dev);
 	shim_remove();
 }
 
@@ -334,7 +332,7 @@ int xenbus_watch_pathfmt(struct xenbus_device *xdev, struct xenbus_watch *watch,
 void unregister_xenbus_watch(struct xenbus_watch *watch)
 {
 	shim_might_sleep();
-	require(shim_holds_no_driver_lock() && shim.watch == watch);
+	require(shim_holds_no_driver_lock(true) && shim.watch == watch);
 	shim.watch = NULL;
 	shim.watches--;
 }

@@ -11,4 +11,16 @@ u8 *shim_xen_start(void);
 /* Whether this is in a page that is, or was, shared, as the driver sees it. */
 bool shim_is_page(const void *at);
 
+/* What clang calls before each load and store in the drivers. */
+void __sanitizer_cov_load1(void *at);
+void __sanitizer_cov_load2(void *at);
+void __sanitizer_cov_load4(void *at);
+void __sanitizer_cov_load8(void *at);
+void __sanitizer_cov_load16(void *at);
+void __sanitizer_cov_store1(void *at);
+void __sanitizer_cov_store2(void *at);
+void __sanitizer_cov_store4(void *at);
+void __sanitizer_cov_store8(void *at);
+void __sanitizer_cov_store16(void *at);
+
 #endif

@@ -168,11 +168,14 @@ void target_page_read(const void *at, size_t size)
 static bool interrupt_with(const struct step *step)
 {
 	const struct action *action = &actions[step->what];
+	int others = shim.others;
 
 	if (depth >= MAX_DEPTH || !action->may || !action->may(step))
 		return false;
 	depth++;
+	shim.others = shim.mutexes;
 	action->run(step);
+	shim.others = others;
 	depth--;
 	return true;
 }
