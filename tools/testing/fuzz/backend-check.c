@@ -281,13 +281,25 @@ static void check_native(struct engine *engine, const struct tpmback_conn *conn,
 	last_sequence = header.sequence;
 }
 
+/* An answer has been taken: as the call says, or as the next request shows before it returns. */
+static void settle(struct engine *engine)
+{
+	engine->asked = false;
+	if (engine->raw && engine->setting && !get_be(engine->answer + 6, 4))
+		engine->locality = engine->set;
+	if (!engine->raw && engine->kind == VTPM_REQUEST_BEGIN)
+		engine->begun = true;
+}
+
 void check_request(unsigned int fd, const uint8_t *packet, size_t size)
 {
 	const struct tpmback_conn *conn = shim.files[fd]->private_data;
 	struct engine *engine = &engines[fd];
 
-	/* One at a time; but the answer to the one before may be on its way back to its writer. */
-	require(!engine->asked || (engine->answering && engine->reads == engine->reads_before));
+	if (engine->answering && engine->reads == engine->reads_before)
+		settle(engine);
+	/* One at a time. */
+	require(!engine->asked);
 	if (engine->raw)
 		check_raw(engine, conn, packet, size);
 	else
@@ -336,11 +348,7 @@ void check_answer_ends(unsigned int fd, ssize_t done, size_t size)
 	require(done == (ssize_t)size && answering);
 	if (engine->reads != engine->reads_before)
 		return;
-	engine->asked = false;
-	if (engine->raw && engine->setting && !get_be(engine->answer + 6, 4))
-		engine->locality = engine->set;
-	if (!engine->raw && engine->kind == VTPM_REQUEST_BEGIN)
-		engine->begun = true;
+	settle(engine);
 	if (command && conn->page && !shim_is_twice(conn->page))
 		require(engine->answered && get_be(engine->answer + head + 2, 4) == size - head);
 }
@@ -432,7 +440,6 @@ void target_after(void)
 	struct tpmback_conn *conn;
 	int most;
 
-	target_interrupt();
 	conn = check_conn();
 	require(!shim.mutexes && !shim.spinning && !shim.running);
 	if (conn && conn->page) {

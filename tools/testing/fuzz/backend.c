@@ -141,13 +141,14 @@ static void device_comes(const struct step *step)
 
 static void controller_opens(const struct step *step)
 {
-	struct file *file;
+	struct file *file = shim_open(shim.misc, step->a & 1 ? 0 : O_NONBLOCK);
+	int err = file->f_op->open(NULL, file);
 
-	if (controller)
-		return;
-	file = shim_open(shim.misc, step->a & 1 ? 0 : O_NONBLOCK);
-	require(!file->f_op->open(NULL, file));
-	controller = file;
+	require(err == (controller ? -EBUSY : 0));
+	if (err)
+		free(file);
+	else
+		controller = file;
 }
 
 static void controller_closes(const struct step *step)

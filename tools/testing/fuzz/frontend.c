@@ -139,7 +139,6 @@ void target_after(void)
 {
 	struct tpmfront *front = front_of();
 
-	target_interrupt();
 	require(!shim.spinning && !shim.running && !shim.ports && !shim.transactions);
 	require(!shim.bound || !shim.masked);
 	require(!!front == !!shim.device);

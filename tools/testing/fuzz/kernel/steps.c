@@ -227,6 +227,7 @@ void steps_run(const uint8_t *data, size_t size)
 		target_before();
 		checking = false;
 		actions[step.what].run(&step);
+		target_interrupt();
 		disarm_steps();
 		target_after();
 	}
