@@ -15,7 +15,6 @@
 #include <asm/sync_bitops.h>
 
 #include <xen/events.h>
-#include <xen/page.h>
 
 #include "xen-tpmfront.h"
 
@@ -251,6 +250,6 @@ void *tpmfront_page_close(struct tpmfront *front)
 	front->page = NULL;
 	front->connected = false;
 	if (page)
-		memzero_explicit(page, front->nr_pages * XEN_PAGE_SIZE);
+		memzero_explicit(page, front->nr_pages * VTPM_SHARED_PAGE_SIZE);
 	return page;
 }

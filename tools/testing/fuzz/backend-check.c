@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What has to hold, whatever guest, engines and controller do: see backend.c. */
-#include "backend.h"
+#include "backend-check.h"
 
 #define SET_LOCALITY	0x20001000U
 

@@ -4,7 +4,7 @@
  * the kernel that kernel/shim.h makes. An input is a program of steps: actions[] has them.
  * What has to hold is in backend-check.c.
  */
-#include "backend.h"
+#include "backend-check.h"
 
 static const uint16_t tags[] = { 0x8001, 0x8002, 0x00c1, 0x00c2, 0x00c3, 0x00c4, 0, 0x8003 };
 static const uint32_t ordinals[] = { 0x144, 0x20001000, 0, 0x17a };

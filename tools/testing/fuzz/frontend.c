@@ -107,7 +107,7 @@ void target_offered(void)
 	const struct tpmfront *front = front_of();
 	size_t head = front->nr_pages == 2 ? 12 : 8;
 
-	require(!front->page && !front->connected);
+	require(!front->connected);
 	require_zeroes(shim.memory, 7);
 	require(shim.memory[7] == front->nr_pages - 1);
 	require_zeroes(shim.memory + head, VTPM_TRAILER_OFFSET - head);

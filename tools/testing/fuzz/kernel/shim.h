@@ -185,6 +185,7 @@ void mutex_unlock(struct mutex *lock);
 extern unsigned long shim_jiffies;
 #define jiffies shim_jiffies
 #define time_before(a, b) ((long)((a) - (b)) < 0)
+#define time_after(a, b) time_before(b, a)
 #define msecs_to_jiffies(ms) ((unsigned long)(ms) * HZ / 1000)
 #define ktime_t u64
 #define ktime_get() ((ktime_t)shim_jiffies)
