@@ -9,7 +9,7 @@ KBUILD = $(MAKE) -C $(KDIR) M=$(CURDIR) CONFIG_TCG_XEN=m CONFIG_XEN_TPMBACK=m
 
 .DEFAULT_GOAL := all
 .PHONY: help all modules tools rogue install install-modules install-tools \
-	check test test-unit test-lab soak bench fuzz demo lab-shell clean
+	check test test-unit test-lab soak storm bench fuzz demo lab-shell clean
 
 help:
 	@echo 'Build and install on a Xen host or guest:'
@@ -30,9 +30,11 @@ help:
 	@echo '                   TESTS="NAME..." runs some of them only'
 	@echo '  soak             COUNT=200 events (suspends, migrations, deaths) upon guests at'
 	@echo '                   work; SEED=N|random, TPM=2.0|1.2|both'
+	@echo '  storm            WALKS=10000 random states, ATTACH=1000 times attached, hostile'
+	@echo '                   frontends and backends for longer; SEED=N|random, KERNEL=debug|stock'
 	@echo '  bench            what durability costs on this disk; build/bench/report.json'
 	@echo '  fuzz             TIME=600 seconds of random input to parsers and drivers; TARGETS="NAME..."'
-	@echo '  rogue            the test module that plays a hostile frontend'
+	@echo '  rogue            the test module that plays a hostile frontend or backend'
 
 all: modules tools
 
@@ -67,6 +69,9 @@ test-lab:
 
 soak:
 	@tools/testing/soak "$(COUNT)" "$(SEED)" "$(TPM)"
+
+storm:
+	@tools/testing/storm "$(WALKS)" "$(ATTACH)" "$(SEED)" "$(KERNEL)" $(TESTS)
 
 bench:
 	@tools/testing/bench

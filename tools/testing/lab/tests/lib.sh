@@ -81,6 +81,22 @@ like() {
 	fi
 }
 
+# points COMMAND...: its lines "ok NAME" and "not ok NAME: WHY" are test points
+points() {
+	local line status=0 seen=$number before=$failures
+	"$@" >/run/points 2>&1 || status=$?
+	while IFS= read -r line; do
+		case $line in
+		'ok '*) result 0 "${line#ok }" ;;
+		'not ok '*) result 1 "${line#not ok }" ;;
+		*) note "$line" ;;
+		esac
+	done </run/points
+	if [ "$number" = "$seen" ] || { [ "$status" != 0 ] && [ "$failures" = "$before" ]; }; then
+		result 1 "'$*' came to its end (status $status)"
+	fi
+}
+
 # finish: the last line of each test
 finish() {
 	echo "1..$number"
@@ -245,4 +261,41 @@ rogue_load() {
 rogue_unload() {
 	guest "$1" "cd /sys/bus/xen/drivers/xen-tpmrogue && for d in vtpm-*; do
 		echo \$d >unbind; done; modprobe -r xen-tpmrogue"
+}
+
+# rogue_front [PARAMETER]...: in g4, doing nothing by itself
+rogue_front() {
+	sound_none g4 || return 1
+	rogue_load g4 manual=1 "$@" && await 30 rogue_bound
+}
+rogue_bound() { guest g4 "grep -q bound=1 /sys/kernel/debug/xen_tpmrogue"; }
+
+# sound_none NAME: a guest without a frontend, booted anew only if need be
+sound_none() {
+	if guest-wait "$1" 0 2>/dev/null; then
+		guest "$1" "test ! -e /sys/module/xen_tpmrogue" || rogue_unload "$1" && return
+	fi
+	destroy "$1" && create "$1"
+}
+
+# attack CASE [ARGUMENT]...: what rogue_front.py does in g4
+attack() { points guest g4 python3 /push/tests/rogue_front.py "$@"; }
+
+# held_memory: what dom0's kernel holds, in kB, without what it would give back
+held_memory() {
+	echo 3 >/proc/sys/vm/drop_caches
+	awk '/^(SUnreclaim|PageTables|KernelStack|Percpu|VmallocUsed):/ { sum += $2 } END { print sum }' \
+		/proc/meminfo
+}
+
+# memory_is_back BEFORE KB: what dom0's kernel holds grew by less than this
+memory_is_back() {
+	local now
+	memory_within() { now=$(held_memory) && [ $((now - $1)) -lt "$2" ]; }
+	if await 20 memory_within "$1" "$2"; then
+		result 0 "dom0's memory is back where it was"
+	else
+		result 1 "dom0's memory is back where it was"
+	fi
+	note "held by dom0's kernel: $1 kB before, $(held_memory) kB after"
 }

@@ -37,9 +37,9 @@ destroy() {
 }
 no_domain() { ! domid "$1" >/dev/null; }
 
-# limit_of TEST: how many seconds it may take; "# limit:" in its file says so
+# limit_of TEST: how many seconds it may take; TEST_LIMIT or "# limit:" in its file says so
 limit_of() {
 	local limit
 	limit=$(sed -n 's/^# limit: //p' "$1")
-	echo "${limit:-300}"
+	echo "${TEST_LIMIT:-${limit:-300}}"
 }

@@ -1,0 +1,54 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# lab: standard
+# limit: 900
+#
+# A hostile backend takes the TPM of a guest: the guest remains healthy, its users get errors in
+# bounded time, and the real backend goes on with the same TPM.
+
+. "$(dirname "$0")/lib.sh"
+
+walks=${STORM_WALKS:-300}
+seed=${STORM_SEED:-1}
+back() { points python3 "$tests/rogue_back.py" "$1" g1 "$domain" "${@:2}"; }
+complaints() { guest g1 "dmesg | grep -cE 'WARNING:|BUG:|Oops|Call Trace:|blocked for more'"; }
+
+need "a guest with a TPM" fresh g1
+domain=$(domid g1)
+extend g1
+value=$(pcr g1)
+need "the hostile backend loads" modprobe xen-tpmrogue backend=1
+back take
+back lengths
+back states
+back unasked
+back late
+back flip
+back storm "${STORM_BACK_MS:-3000}"
+back values
+back walk "$walks" "$seed"
+back disappear
+
+back silent
+before=$SECONDS
+check "a suspend that is never quiesced goes on" save_cancelled g1 quiesce.image
+note "report: it took $((SECONDS - before)) s"
+check "and in bounded time" test $((SECONDS - before)) -lt 60
+rm -f "$images/quiesce.image"
+back good
+
+back give
+check "the real TPM is there again" wait_tpm g1
+is "and goes on where it was" "$(pcr g1)" "$value"
+
+back take
+back kept
+back register
+back give
+check "the real TPM is there once more" wait_tpm g1
+is "and goes on where it was, still" "$(pcr g1)" "$value"
+is "the guest's kernel has not complained" "$(complaints)" 0
+check "the hostile backend unloads" modprobe -r xen-tpmrogue
+check "another guest's TPM goes on" sound g2
+
+finish
