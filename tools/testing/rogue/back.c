@@ -5,7 +5,9 @@
  * and state as it likes, and has these commands:
  *
  *   map PORT GREF [GREF]   maps one page or two and binds the event channel
- *   unmap                  undoes this; otherwise the pages stay mapped until the device
+ *   keep                   leaves the pages mapped until the device is unbound, and is
+ *                          ready for others
+ *   unmap                  undoes map; otherwise the pages stay mapped until the device
  *                          is unbound, whatever the frontend does
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -22,8 +24,12 @@ static int take = -1;
 module_param(take, int, 0644);
 MODULE_PARM_DESC(take, "Number of the domain whose device is taken");
 
+#define KEPT_MAX	512
+
 /* Under rogue_lock. */
 static struct xenbus_device *back_xdev;
+static void *kept[KEPT_MAX];
+static unsigned int nr_kept;
 
 static void back_unmap(void)
 {
@@ -31,6 +37,23 @@ static void back_unmap(void)
 
 	if (pages)
 		xenbus_unmap_ring_vfree(back_xdev, pages);
+}
+
+static int back_keep(void)
+{
+	if (!page_get())
+		return -ENOTCONN;
+	if (nr_kept == KEPT_MAX)
+		return -ENOSPC;
+	kept[nr_kept++] = page_take_away();
+	return 0;
+}
+
+static void back_let_go(void)
+{
+	back_unmap();
+	while (nr_kept)
+		xenbus_unmap_ring_vfree(back_xdev, kept[--nr_kept]);
 }
 
 static int back_map(evtchn_port_t port, grant_ref_t *grefs,
@@ -72,6 +95,8 @@ static int back_command(const char *name, char *arguments)
 {
 	if (!strcmp(name, "map"))
 		return back_parse_map(arguments);
+	if (!strcmp(name, "keep"))
+		return back_keep();
 	if (strcmp(name, "unmap"))
 		return -EOPNOTSUPP;
 	back_unmap();
@@ -80,7 +105,7 @@ static int back_command(const char *name, char *arguments)
 
 static void back_show(struct seq_file *file)
 {
-	seq_printf(file, "bound=%u", !!back_xdev);
+	seq_printf(file, "bound=%u kept=%u", !!back_xdev, nr_kept);
 }
 
 static void tpmrogue_frontend_changed(struct xenbus_device *xdev,
@@ -107,7 +132,7 @@ static int tpmrogue_probe(struct xenbus_device *xdev,
 static void tpmrogue_remove(struct xenbus_device *xdev)
 {
 	mutex_lock(&rogue_lock);
-	back_unmap();
+	back_let_go();
 	back_xdev = NULL;
 	mutex_unlock(&rogue_lock);
 }

@@ -43,6 +43,7 @@ is "and goes on where it was" "$(pcr g1)" "$value"
 
 back take
 back kept
+back hoard
 back register
 back give
 check "the real TPM is there once more" wait_tpm g1

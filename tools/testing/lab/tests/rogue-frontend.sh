@@ -15,6 +15,7 @@ ready g2
 need "a guest whose frontend does what it is told" rogue_front
 memory=$(held_memory)
 attack boundaries
+attack early
 attack flip "$flip_ms"
 attack works
 memory_is_back "$memory" 2048

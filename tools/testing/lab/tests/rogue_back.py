@@ -403,6 +403,24 @@ def kept(points, guest, domid):
                 "connect_timeout_ms=%d" % (COMMAND_MS, CANCEL_MS, CONNECT_MS))
 
 
+def hoard(points, guest, domid, count=40):
+    """The pages of many links stay mapped here, one after the other; how much the guest misses."""
+    backend = ready(guest, domid)
+    points.result(backend.works(), "before pages are hoarded: commands are answered")
+    free = "echo 3 >/proc/sys/vm/drop_caches; awk '/^MemFree:/ { print $2 }' /proc/meminfo"
+    before = int(backend.run(free))
+    for _ in range(int(count)):
+        backend.rogue.control("keep")
+        backend.connect()
+    points.equal("%s links hoarded" % count, backend.rogue.info()["kept"], int(count))
+    points.result(backend.works(), "with them: commands are answered")
+    points.note("report: %s links whose pages are kept: the guest has %d kB less" % (
+        count, before - int(backend.run(free))))
+    leave(backend)
+    back_again(backend)
+    points.result(backend.works(), "when they are given back: commands are answered")
+
+
 def leave(backend):
     """Go away as a crash does: without a word."""
     backend.driver("xen-tpmrogue", "unbind")
@@ -455,6 +473,10 @@ class Answerer(threading.Thread):
         super().__init__(daemon=True)
         self.backend, self.answer, self.stopped, self.seen = backend, answer, False, 0
 
+    def end(self):
+        self.stopped = True
+        self.join()
+
     def run(self):
         while not self.stopped:
             try:
@@ -490,6 +512,26 @@ def tpm_says(properties=1, commands=1, pcrs=b""):
     return answer
 
 
+def tpm12_says(duration):
+    """A TPM 1.2 whose commands last this long, in microseconds."""
+    def wrap(body):
+        return struct.pack(">HII", 0x00C4, 10 + len(body), 0) + body
+
+    def answer(command):
+        ordinal = struct.unpack(">I", command[6:10])[0]
+        if ordinal == 0x15:
+            return wrap(bytes(20))
+        if ordinal != 0x65:
+            return wrap(b"")
+        which = struct.unpack(">I", command[18:22])[0] if len(command) >= 22 else 0
+        if which == 0x120:
+            return wrap(struct.pack(">IIII", 12, duration, duration, duration))
+        if which == 0x115:
+            return wrap(struct.pack(">IIIII", 16, 750000, 2000000, 750000, 750000))
+        return wrap(struct.pack(">I", 4) + bytes(4))
+    return answer
+
+
 REGISTRATIONS = {
     "no answers": lambda command: None,
     "errors": lambda command: response(10, code=0x101),
@@ -497,11 +539,36 @@ REGISTRATIONS = {
     "zeroes": lambda command: bytes(10),
     "4096 bytes each": lambda command: response(4096, fill=b"\xff"),
     "2^32 - 1 commands": tpm_says(properties=0xFFFFFFFF),
-    "a million commands": tpm_says(properties=0xFFFFF, commands=0xFFFFF),
+    "ten thousand commands": tpm_says(properties=10000, commands=10000),
     "more commands than bytes": tpm_says(properties=1000, commands=1000),
+    "try again": lambda command: response(10, code=0x922),
     "2^32 - 1 banks": tpm_says(pcrs=b"\xff\xff\xff\xff"),
     "8 banks, cut off": tpm_says(pcrs=b"\0\0\0\x08\0\x0b\x03\xff\xff\xff"),
 }
+
+
+def begin_anew(backend, answer):
+    """The frontend is loaded and meets this TPM; returns its thread."""
+    frontend_goes(backend, backend.guest)
+    backend.state(CLOSED)
+    backend.rogue.control("unmap")
+    backend.run("dmesg -C; modprobe xen-tpmfront command_timeout_ms=500 cancel_timeout_ms=500 "
+                "connect_timeout_ms=%d" % CONNECT_MS)
+    backend.await_front(INITIALISING, CLOSED)
+    backend.state(INIT_WAIT)
+    backend.await_front(INITIALISED)
+    backend.map()
+    answerer = Answerer(backend, answer)
+    answerer.start()
+    backend.state(CONNECTED)
+    backend.await_front(CONNECTED)
+    return answerer
+
+
+def verdict(backend):
+    """Whether the chip is there, or a message that says why not."""
+    return backend.run("if test -e /dev/tpm0; then echo chip; elif dmesg | "
+                       "grep -q 'the TPM does not answer'; then echo none; fi").strip()
 
 
 def register(points, guest, domid):
@@ -509,32 +576,33 @@ def register(points, guest, domid):
     module goes away in bounded time."""
     backend = ready(guest, domid)
     for name, answer in REGISTRATIONS.items():
-        frontend_goes(backend, guest)
-        backend.state(CLOSED)
-        backend.rogue.control("unmap")
-        answerer = Answerer(backend, answer)
-        backend.run("modprobe xen-tpmfront command_timeout_ms=500 cancel_timeout_ms=500 "
-                    "connect_timeout_ms=%d" % CONNECT_MS)
-        await_true(lambda: backend.store.state(backend.front) in (INITIALISING, CLOSED), "it starts")
-        backend.state(INIT_WAIT)
-        backend.await_front(INITIALISED)
-        backend.map()
-        answerer.start()
-        backend.state(CONNECTED)
-        backend.await_front(CONNECTED)
-        await_true(lambda: answerer.seen >= 1, "a command")
-        points.guard("registering, %s: decided" % name, await_true,
-                     lambda: backend.run("test -e /sys/class/tpm/tpm0 && echo chip; dmesg | "
-                                         "grep -q 'the TPM does not answer' && echo not")
-                     or answerer.seen > 3, "a chip or a message")
+        answerer = begin_anew(backend, answer)
+        decided = points.guard("registering, %s: decided" % name, await_true,
+                               lambda: verdict(backend), "a chip or a message")
+        points.note("registering, %s: %s" % (name, decided))
         seconds, gone = frontend_goes(backend, guest)
-        answerer.stopped = True
-        answerer.join()
+        answerer.end()
         points.equal("registering, %s: the module goes" % name, gone, "gone")
         bounded(points, "registering, " + name, seconds)
+    durations(points, backend)
     backend.state(CLOSED)
     backend.rogue.control("unmap")
     backend.run("modprobe xen-tpmfront")
+
+
+def durations(points, backend):
+    """F10: what a TPM says of its durations does not make users wait for hours."""
+    answerer = begin_anew(backend, tpm12_says(0xFFFFFFFF))
+    points.guard("a TPM 1.2 with durations of an hour: decided", await_true,
+                 lambda: verdict(backend) == "chip", "a chip")
+    answerer.end()
+    backend.run("(perl /push/tests/send.pl 00c10000000e0000001500000010 2>&1; echo done) "
+                ">/tmp/hour </dev/null & sleep 0.1")
+    points.guard("a TPM 1.2 with durations of an hour: no answer is an error all the same", await_true,
+                 lambda: backend.run("grep done /tmp/hour"), "an error")
+    seconds, gone = frontend_goes(backend, backend.guest)
+    points.equal("a TPM 1.2 with durations of an hour: the module goes", gone, "gone")
+    bounded(points, "a TPM 1.2 with durations of an hour", seconds)
 
 
 def silent(points, guest, domid):
@@ -550,5 +618,5 @@ def good(points, guest, domid):
 
 
 sys.exit(main({function.__name__: function for function in (
-    take, give, lengths, states, unasked, late, flip, storm, values, walk, kept, disappear,
+    take, give, lengths, states, unasked, late, flip, storm, values, walk, kept, hoard, disappear,
     register, silent, good)}))

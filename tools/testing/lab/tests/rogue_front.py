@@ -200,6 +200,27 @@ TRAILER_FLIPS = {
 }
 
 
+def early(points):
+    """Commands come and go, each with another sequence, while the engine is still asked
+    whether this frontend may come in."""
+    front = Frontend()
+    for number in range(10):
+        front.start()
+        front.rogue.control("up 2")
+        front.extra = 1
+        info = front.rogue.info()
+        front.hand_in(GETRANDOM, state=IDLE)
+        front.rogue.run(60000, 16, place(TRAILER, b"\1" + bytes(7), b"\2" + bytes(7)),
+                        place(4, b"\1", b"\3"))
+        front.write_nodes(info, {})
+        front.state(INITIALISED)
+        points.guard("commands before it is let in, %d" % (number + 1), front.await_back,
+                     CONNECTED)
+        front.rogue.control("stop")
+    points.guard("then it can start anew", front.connect, 2)
+    points.result(front.works(), "and is served")
+
+
 def flip(points, ms):
     """B1: a thread changes bytes while the backend takes commands."""
     for pages, flips in ((1, FLIPS), (2, TRAILER_FLIPS)):
@@ -396,4 +417,4 @@ def gone(points):
 
 
 sys.exit(main({function.__name__: function for function in (
-    boundaries, flip, storm, works, busy, values, grants, walk, walk_alone, gone)}))
+    boundaries, early, flip, storm, works, busy, values, grants, walk, walk_alone, gone)}))
