@@ -7,14 +7,14 @@
 
 . "$(dirname "$0")/lib.sh"
 
-cycles=${STORM_ATTACH:-30}
+cycles=${STORM_ATTACH:-24}
 hold=/sys/module/xen_tpmback/parameters/initwait_ms
 leaks=/sys/kernel/debug/kmemleak
 
 # no_leaks COMMAND...: in dom0 or a guest. kmemleak reports nothing younger than 5 s.
 no_leaks() { "$@" "sleep 6; echo scan >$leaks; echo scan >$leaks; cat $leaks"; }
 
-need "a guest with a TPM" fresh g1
+need "a guest with a TPM" ready g1
 value=$(pcr g1)
 channels=$(grep -c xen-tpmback /proc/interrupts)
 if [ -e $leaks ]; then

@@ -13,7 +13,7 @@ seed=${STORM_SEED:-1}
 back() { points python3 "$tests/rogue_back.py" "$1" g1 "$domain" "${@:2}"; }
 complaints() { guest g1 "dmesg | grep -cE 'WARNING:|BUG:|Oops|Call Trace:|blocked for more'"; }
 
-need "a guest with a TPM" fresh g1
+need "a guest with a TPM" ready g1
 domain=$(domid g1)
 extend g1
 value=$(pcr g1)
@@ -23,8 +23,8 @@ back lengths
 back states
 back unasked
 back late
-back flip
-back storm "${STORM_BACK_MS:-3000}"
+back flip "${STORM_FLIPS:-8}"
+back storm "${STORM_BACK_MS:-1500}"
 back values
 back walk "$walks" "$seed"
 back disappear

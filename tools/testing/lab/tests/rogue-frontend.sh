@@ -8,7 +8,7 @@
 
 . "$(dirname "$0")/lib.sh"
 
-flip_ms=${STORM_FLIP_MS:-500}
+flip_ms=${STORM_FLIP_MS:-250}
 uuid=$(uuid_of g4)
 
 ready g2

@@ -8,7 +8,7 @@
 
 . "$(dirname "$0")/lib.sh"
 
-storm_ms=${STORM_MS:-4000}
+storm_ms=${STORM_MS:-3000}
 
 need "another guest" ready g2
 need "a guest whose frontend does what it is told" rogue_front
