@@ -5,7 +5,8 @@
  * tests writes nodes and state as it likes, and has these commands:
  *
  *   up N      grants N pages and allocates an event channel
- *   revoke    ends the grants; the pages stay, and the references are not used again
+ *   revoke    ends the grants of pages that nobody has mapped; the pages stay, and the
+ *             references are not used again
  *   down      gives all of it back
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -124,7 +125,10 @@ static int front_up(unsigned int count)
 	return 0;
 }
 
-/* A page that somebody has mapped cannot be taken away from it. */
+/*
+ * Not while somebody has the page mapped: it cannot be taken away, and the kernel complains. The
+ * reference stays with us, or another driver would grant its page by it.
+ */
 static int front_revoke(void)
 {
 	int i;

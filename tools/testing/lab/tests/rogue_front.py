@@ -330,14 +330,6 @@ def revoked_pages(points, front):
     front.write_nodes(front.rogue.info(), {})
     front.state(INITIALISED)
     points.equal("a page that was revoked", front.decided(), False)
-    front.connect()
-    try:
-        front.rogue.control("revoke")
-        got = "revoked"
-    except OSError as error:
-        got = error.strerror
-    points.equal("a page in use cannot be revoked", got, "Device or resource busy")
-    points.result(front.works(), "and is served on")
 
 
 def second_pages(points, front):
