@@ -20,7 +20,9 @@ from rogue import (CANCEL, CLOSED, CLOSING, CONNECTED, FINISH, IDLE, INIT_WAIT, 
 READ = bytes.fromhex("8001000000140000017e00000001000b03000001")
 LENGTHS = (0, 1, 9, 10, 11, 4087, 4088, 4089, 4096, 4097, 1 << 31, (1 << 32) - 1)
 CAPACITY = 4096
-COMMAND_MS, CANCEL_MS, CONNECT_MS = 1000, 1000, 3000
+# After events without a cause the guest's kernel looks once a second, so that a response
+# can take as long.
+COMMAND_MS, CANCEL_MS, CONNECT_MS = 1000, 2000, 3000
 LIMIT = (COMMAND_MS + CANCEL_MS + CONNECT_MS) / 1000 + 30
 BACK_DRIVERS = "/sys/bus/xen-backend/drivers/"
 
@@ -86,7 +88,10 @@ class Backend:
         self.await_front(CLOSED)
         for name, value in (("command", COMMAND_MS), ("cancel", CANCEL_MS),
                             ("connect", CONNECT_MS)):
-            self.run("echo %d >/sys/module/xen_tpmfront/parameters/%s_timeout_ms" % (value, name))
+            self.patience(name, value)
+
+    def patience(self, name, ms):
+        self.run("echo %d >/sys/module/xen_tpmfront/parameters/%s_timeout_ms" % (ms, name))
 
     def attach(self):
         """Once the module has the device."""
@@ -308,6 +313,7 @@ def flip(points, guest, domid, count=20):
 def storm(points, guest, domid, ms=3000):
     """F9: events as fast as they can be made."""
     backend = ready(guest, domid)
+    backend.patience("command", 10000)
     ms = int(ms)
     for name, places in (("without cause", ()),
                          ("FINISH nobody asked for", (place(4, b"\2"),)),
@@ -325,6 +331,8 @@ def storm(points, guest, domid, ms=3000):
         points.result(backend.works(), "storm %s: then commands are answered" % name)
     backend.rogue.run(ms, 1)
     points.result(backend.works(), "storm without cause: commands are answered meanwhile")
+    backend.rogue.await_end(ms / 1000 + 30)
+    backend.patience("command", COMMAND_MS)
 
 
 def values(points, guest, domid):
