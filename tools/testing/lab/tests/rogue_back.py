@@ -191,7 +191,7 @@ def lengths(points, guest, domid):
     """F15, F13: what users get has the length that it says, or is an error."""
     backend = ready(guest, domid)
     for length in LENGTHS:
-        for header in (length, length + 1, 0):
+        for header in dict.fromkeys((length, length + 1, 0)):
             packet = response(min(length, CAPACITY), header)
             seconds, got = backend.exchange(packet, length=length)
             clamped = min(length, CAPACITY)

@@ -120,7 +120,7 @@ def lengths(points, front, capacity):
     """Only what is well-formed goes on; how many did is printed for dom0 to compare."""
     forwarded = 0
     for length in LENGTHS:
-        for header in (length, length + 1, 0):
+        for header in dict.fromkeys((length, length + 1, 0)):
             packet = command(min(length, capacity), header)
             good = 10 <= length <= capacity and header == length
             code = front.ask(packet, length=length)
