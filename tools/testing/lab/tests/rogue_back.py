@@ -560,7 +560,7 @@ def begin_anew(backend, answer):
     frontend_goes(backend, backend.guest)
     backend.state(CLOSED)
     backend.rogue.control("unmap")
-    backend.run("dmesg -C; modprobe xen-tpmfront command_timeout_ms=500 cancel_timeout_ms=500 "
+    backend.run("echo rogue: anew >/dev/kmsg; modprobe xen-tpmfront command_timeout_ms=500 cancel_timeout_ms=500 "
                 "connect_timeout_ms=%d" % CONNECT_MS)
     backend.await_front(INITIALISING, CLOSED)
     backend.state(INIT_WAIT)
@@ -575,8 +575,9 @@ def begin_anew(backend, answer):
 
 def verdict(backend):
     """Whether the chip is there, or a message that says why not."""
-    return backend.run("if test -e /dev/tpm0; then echo chip; elif dmesg | "
-                       "grep -q 'the TPM does not answer'; then echo none; fi").strip()
+    return backend.run("if test -e /dev/tpm0; then echo chip; elif dmesg | awk "
+                       "'/rogue: anew/ { n = 0 } /the TPM does not answer/ { n = 1 } "
+                       "END { exit !n }'; then echo none; fi").strip()
 
 
 def register(points, guest, domid):
