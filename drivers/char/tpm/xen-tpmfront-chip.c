@@ -167,12 +167,15 @@ static int front_send(struct tpmfront *front, const u8 *command, u32 length)
 	return err;
 }
 
+/* The durations of a TPM 1.2 are what it says of itself: hours, if the backend likes. */
 static unsigned long front_duration(struct tpm_chip *chip, const u8 *command)
 {
-	u32 ordinal = get_unaligned_be32(command + 6);
+	unsigned long duration = msecs_to_jiffies(command_timeout_ms);
 
-	return max(tpm_calc_ordinal_duration(chip, ordinal),
-		   msecs_to_jiffies(command_timeout_ms));
+	if (!(chip->flags & TPM_CHIP_FLAG_TPM2))
+		return duration;
+	return max(tpm_calc_ordinal_duration(chip, get_unaligned_be32(command + 6)),
+		   duration);
 }
 
 static int front_outcome(struct tpmfront *front)

@@ -29,6 +29,7 @@ need "a guest whose frontend does what it is told" rogue_front
 memory=$(held_memory)
 attack values
 attack grants
+check "a frontend that misbehaves again and again is said to" test "$(logged 'let in after a pause')" -gt 0
 attack walk "$walks" "$seed"
 check "the other guest's TPM goes on" sound g2
 memory_is_back "$memory" 2048
