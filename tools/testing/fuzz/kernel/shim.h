@@ -423,6 +423,7 @@ void notify_remote_via_irq(unsigned int irq);
 
 #define TPM_HEADER_SIZE 10
 #define TPM_OPS_AUTO_STARTUP 1
+#define TPM_CHIP_FLAG_TPM2 2
 #define TPM_CHIP_FLAG_IRQ 4
 
 struct tpm_chip {
