@@ -103,10 +103,11 @@ static int set_up_store(void **state)
 
 static int tear_down_store(void **state)
 {
-	int fd = -1;
+	int fd, fields;
 
 	(void)state;
-	assert_int_equal(sscanf(store, "/proc/self/fd/%d", &fd), 1);
+	fields = sscanf(store, "/proc/self/fd/%d", &fd);
+	assert_int_equal(fields, 1);
 	return close(fd);
 }
 
