@@ -5,7 +5,8 @@
 # the checkout. They are built again when one of their source files changed.
 
 # The part of the tree that they are built from.
-build_paths=(Makefile Kbuild Kconfig drivers include compat tools/vtpm tools/testing/rogue)
+build_paths=(Makefile Kbuild Kconfig drivers include compat tools/vtpm tools/testing/rogue
+	tools/testing/faulty)
 
 # What a build in the checkout leaves there.
 build_products='\.(o|a|ko|mod|mod\.c|cmd)$|(^|/)(modules\.order|Module\.symvers)$'
@@ -31,6 +32,19 @@ source_key() {
 	(cd "$source_tree" && source_files | xargs -rd '\n' sha256sum) | hash
 }
 
+# run_in CHROOT COMMAND [NAME=VALUE]...: shell text, with these variables; the
+# cache is in /mnt
+run_in() {
+	local chroot=$1 command=$2
+	shift 2
+	# objtool of newer kernels looks into /proc.
+	unshare --mount --propagation private sh -c \
+		'mount -t proc proc "$2/proc" && mount --bind "$1" "$2/mnt" && shift &&
+			exec chroot "$@"' sh "$cache" \
+		"$chroot" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/ LC_ALL=C \
+		JOBS="-j$(nproc)" "$@" sh -euc "$command"
+}
+
 # in_toolchain CHROOT COMMAND: run COMMAND in a copy of the source there, with
 # RESULT naming an empty directory that it fills; set REPLY to it
 in_toolchain() {
@@ -38,12 +52,7 @@ in_toolchain() {
 	work=$(mktemp -d "$1/srv/build.XXXXXX")
 	mkdir "$work/source" "$work/result"
 	(cd "$source_tree" && source_files | xargs -rd '\n' cp --parents -at "$work/source")
-	# objtool of newer kernels looks into /proc.
-	unshare --mount --propagation private sh -c \
-		'mount -t proc proc "$1/proc" && exec chroot "$@"' sh \
-		"$1" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/ LC_ALL=C \
-		RESULT="${work#"$1"}/result" JOBS="-j$(nproc)" \
-		sh -euc "cd '${work#"$1"}/source'; $2" || status=$?
+	run_in "$1" "cd '${work#"$1"}/source'; $2" RESULT="${work#"$1"}/result" || status=$?
 	[ "$status" = 0 ] || rm -rf "$work"
 	REPLY=$work/result
 	return "$status"
@@ -63,20 +72,19 @@ depmod_for() {
 	rm -rf "$merged"
 }
 
-# make_modules KERNEL TOOLCHAIN DIR
+# make_modules KERNEL TOOLCHAIN VARIABLES DIR: VARIABLES are for make
 make_modules() {
 	local release updates
 	release=$(cat "$1/release")
 	in_toolchain "$2/tree" "
-		make \$JOBS modules KDIR=/lib/modules/$release/build
-		[ ! -d tools/testing/rogue ] ||
-			make \$JOBS rogue KDIR=/lib/modules/$release/build
+		make \$JOBS modules $3
+		[ ! -d tools/testing/rogue ] || make \$JOBS rogue $3
 		find . -name '*.ko' -exec cp -t \"\$RESULT\" '{}' +"
-	updates=$3/usr/lib/modules/$release/updates
+	updates=$4/usr/lib/modules/$release/updates
 	mkdir -p "$updates"
 	cp "$REPLY"/*.ko "$updates/"
 	rm -rf "${REPLY%/result}"
-	depmod_for "$3" "$1" "$release"
+	depmod_for "$4" "$1" "$release"
 }
 
 # make_tools TOOLCHAIN DIR
@@ -96,11 +104,19 @@ wanted() { [[ " ${LAB_WITHOUT-} " != *" $1 "* ]]; }
 
 # build_modules VERSION KERNEL
 build_modules() {
-	local chroot
-	toolchain "$(kernel_suite "$1")"
+	local chroot variables
+	if is_checked "$1"; then
+		checked_build "$1"
+		variables="KDIR=/mnt/${REPLY##*/}/build $(checked_variables)"
+		checked_toolchain
+	else
+		variables=KDIR=/lib/modules/$(cat "$2/release")/build
+		toolchain "$(kernel_suite "$1")"
+	fi
 	chroot=$REPLY
-	cached "modules-$1" "$(key make_modules in_toolchain depmod_for \
-		"${2##*/}" "$(source_key)")" make_modules "$2" "$chroot"
+	cached "modules-$1" "$(key make_modules in_toolchain run_in depmod_for \
+		"${2##*/}" "$variables" "$(source_key)")" \
+		make_modules "$2" "$chroot" "$variables"
 	built+=("$REPLY")
 }
 
@@ -108,7 +124,7 @@ build_tools() {
 	local chroot
 	toolchain "$(xen_suite "$opt_xen")"
 	chroot=$REPLY
-	cached "tools-$(xen_suite "$opt_xen")" "$(key make_tools in_toolchain \
+	cached "tools-$(xen_suite "$opt_xen")" "$(key make_tools in_toolchain run_in \
 		"${chroot##*/}" "$(source_key)")" make_tools "$chroot"
 	built+=("$REPLY")
 }

@@ -149,6 +149,10 @@ make_kernel() {
 # kernel VERSION
 kernel() {
 	local chroot
+	if is_checked "$1"; then
+		checked_kernel "$1"
+		return
+	fi
 	toolchain "$(kernel_suite "$1")"
 	chroot=$REPLY
 	cached "kernel-$1" "$(key make_kernel collect_kernel unpack_vmlinux \

@@ -15,13 +15,14 @@ xen_suite() {
 	esac
 }
 
-kernel_versions() { echo 6.1, 6.12, 7.x; }
+kernel_versions() { echo 6.1, 6.12, 7.x, debug; }
 
 # kernel_suite VERSION: the suite that has this kernel
 kernel_suite() {
 	case $1 in
 	6.1) echo bookworm ;;
 	6.12) echo trixie ;;
+	debug) checked_suite ;;
 	7.x | 7.[0-9] | 7.[0-9][0-9]) echo sid ;;
 	*) return 1 ;;
 	esac

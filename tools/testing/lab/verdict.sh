@@ -4,17 +4,21 @@
 # From the logs and the script's status to the status of the lab.
 
 # What a kernel says, behind its time stamp, when something is wrong.
-kernel_complaints='WARNING:|BUG:|Oops|Kernel panic|Call Trace:|INFO: task .* blocked|INFO: .*stall|general protection fault|: segfault at |unable to handle|UBSAN:|KASAN|KFENCE|KCSAN|possible (circular|recursive) locking|suspicious RCU|inconsistent lock state|kmemleak: [0-9]+ new|Internal error'
+kernel_complaints='WARNING:|BUG:|BUG [a-zA-Z]|INFO: trying to register|pagealloc: memory corruption|Oops|Kernel panic|Call Trace:|INFO: task .* blocked|INFO: .*stall|general protection fault|: segfault at |unable to handle|UBSAN:|KASAN|KFENCE|KCSAN|possible (circular|recursive) locking|suspicious RCU|inconsistent lock state|kmemleak: [0-9]+ new|Internal error'
 xen_complaints='Xen BUG|Xen WARN|Panic on CPU|FATAL TRAP|FATAL PAGE|Assertion .* failed|Xen call trace|Hardware Dom0 (crashed|shutdown: rebooting)'
 program_complaints='ERROR: [A-Za-z]+Sanitizer|runtime error:'
+
+# complaints_of LOG: its lines that mean trouble
+complaints_of() {
+	grep -aE "^(\(XEN\) )?(\[[0-9: .-]+\] )?\[ *[0-9]+\.[0-9]+\](\[ *[TC][0-9]+\])? .*($kernel_complaints)|^\(XEN\).*($xen_complaints)|$program_complaints" \
+		"$1" | tr -d '\r' | sed "s|^|${1##*/}: |" || true
+}
 
 # complaints: the lines of all logs that mean trouble
 complaints() {
 	local file
 	for file in "$out"/logs/console.log "$out"/logs/guest-*.log "$out"/logs/vtpmd.log; do
-		[ -f "$file" ] || continue
-		grep -aE "^(\(XEN\) )?(\[[0-9: .-]+\] )?\[ *[0-9]+\.[0-9]+\](\[ *[TC][0-9]+\])? .*($kernel_complaints)|^\(XEN\).*($xen_complaints)|$program_complaints" \
-			"$file" | tr -d '\r' | sed "s|^|${file##*/}: |" || true
+		[ ! -f "$file" ] || complaints_of "$file"
 	done
 }
 
