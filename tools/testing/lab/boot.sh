@@ -25,7 +25,7 @@ guest_config() {
 		type = "$opt_type"
 		kernel = "/boot/vmlinux-$release"
 		ramdisk = "/boot/initrd-$release"
-		cmdline = "console=hvc0 $kernel_arguments lab.role=guest lab.layers=xvdc,xvdb,xvda lab.name=g$n lab.front=$front $opt_guest_append"
+		cmdline = "console=hvc0 $kernel_arguments $(checked_arguments "$opt_guest_kernel") lab.role=guest lab.layers=xvdc,xvdb,xvda lab.name=g$n lab.front=$front $opt_guest_append"
 		memory = $opt_memory
 		vcpus = $opt_vcpus
 		disk = [
@@ -55,7 +55,7 @@ stage_inside() {
 	local name
 	mkdir -p "$1$inside" "$1/usr/local/bin" "$1/usr/sbin" "$1/push"
 	cp "$here"/inside/* "$1$inside/"
-	for name in guest guest-wait guest-push lab-vtpmd; do
+	for name in guest guest-wait guest-push lab-vtpmd lab-leaks; do
 		ln -s "$inside/$name" "$1/usr/local/bin/$name"
 	done
 	# Xen asks a guest to go down through these.
@@ -104,6 +104,8 @@ stage_script() {
 		STOPPED=$opt_stopped
 		HAS_MODULES=$has_modules
 		HAS_TOOLS=$has_tools
+		PATIENCE=$(patience)
+		CHECKED=$(uses_checked)
 	CONFIG
 }
 
@@ -116,6 +118,18 @@ interpreter() {
 	*) printf 'exec bash' ;;
 	esac
 }
+
+# uses_checked: 1 if a kernel of this run is one with checks
+uses_checked() {
+	if is_checked "$opt_dom0_kernel" || is_checked "$opt_guest_kernel"; then
+		echo 1
+	else
+		echo 0
+	fi
+}
+
+# patience: what the limits of the steps before the script are multiplied with
+patience() { echo $((1 + 2 * $(uses_checked))); }
 
 # make_run_image: $work/run.squashfs and the empty state disk
 make_run_image() {
@@ -184,7 +198,8 @@ qemu_arguments() {
 	ln -s "$out" out
 	[ "$state_disk" = "$work/state" ] || ln -s "$state_disk" state
 	[ "$dom0_kernel" = "$guest_kernel" ] || layers+=,disk/guest-kernel
-	extra="console=hvc0 $kernel_arguments lab.role=dom0 lab.layers=$layers,disk/root $opt_dom0_append"
+	extra="console=hvc0 $kernel_arguments $(checked_arguments "$opt_dom0_kernel")"
+	extra+=" lab.role=dom0 lab.layers=$layers,disk/root $opt_dom0_append"
 	# shellcheck disable=SC2054 # the commas are QEMU's
 	arguments=(
 		-name xen-vtpm-lab -nodefaults -display none -no-reboot -no-user-config
@@ -324,7 +339,7 @@ next_event() {
 
 # may_take SECONDS TEXT: what dom0 does now, and for how long
 may_take() {
-	step_ends=$((EPOCHSECONDS + $1))
+	step_ends=$((EPOCHSECONDS + $1 * $(patience)))
 	step=$2
 }
 

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A module that does wrong on demand, to see that a kernel with checks finds it.
+ * Its only test commits the fault that the parameter names; with "none" all is
+ * well.
+ */
+#include <kunit/test.h>
+#include <linux/list.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/timer.h>
+
+static char *fault = "none";
+module_param(fault, charp, 0444);
+MODULE_PARM_DESC(fault, "what to do wrong");
+
+static DEFINE_MUTEX(lock_a);
+static DEFINE_MUTEX(lock_b);
+static DEFINE_SPINLOCK(spinlock);
+
+static void nothing(void)
+{
+}
+
+static void lock_inversion(void)
+{
+	mutex_lock(&lock_a);
+	mutex_lock(&lock_b);
+	mutex_unlock(&lock_b);
+	mutex_unlock(&lock_a);
+
+	mutex_lock(&lock_b);
+	mutex_lock(&lock_a);
+	mutex_unlock(&lock_a);
+	mutex_unlock(&lock_b);
+}
+
+static void sleep_in_atomic(void)
+{
+	spin_lock(&spinlock);
+	might_sleep();
+	spin_unlock(&spinlock);
+}
+
+/* Compilers must not see through the pointers of the faults below. */
+static char *hidden(void *pointer)
+{
+	OPTIMIZER_HIDE_VAR(pointer);
+	return pointer;
+}
+
+/* Without KASAN, it is seen when the object is handed out again. */
+static void use_after_free(void)
+{
+	struct kmem_cache *cache = kmem_cache_create("faulty", 64, 0, 0, NULL);
+	char *object, *again;
+
+	if (!cache)
+		return;
+	object = kmem_cache_alloc(cache, GFP_KERNEL);
+	if (object) {
+		kmem_cache_free(cache, object);
+		WRITE_ONCE(hidden(object)[32], 1);
+	}
+	again = kmem_cache_alloc(cache, GFP_KERNEL);
+	if (again)
+		kmem_cache_free(cache, again);
+	kmem_cache_destroy(cache);
+}
+
+/* Without KASAN, it is seen when the object is freed. */
+static void out_of_bounds(void)
+{
+	char *object = kmalloc(64, GFP_KERNEL);
+
+	if (object)
+		WRITE_ONCE(hidden(object)[64], 1);
+	kfree(object);
+}
+
+static void leak(void)
+{
+	hidden(kmalloc(64, GFP_KERNEL));
+}
+
+static void list_added_twice(void)
+{
+	LIST_HEAD(list);
+	LIST_HEAD(entry);
+
+	list_add(&entry, &list);
+	list_add(&entry, &list);
+}
+
+static void active_timer_freed(void)
+{
+	struct timer_list *timer = kzalloc(sizeof(*timer), GFP_KERNEL);
+
+	if (!timer)
+		return;
+	timer_setup(timer, NULL, 0);
+	mod_timer(timer, jiffies + 3600 * HZ);
+	kfree(timer);
+}
+
+static void rcu_without_lock(void)
+{
+	static void __rcu *pointer;
+
+	(void)rcu_dereference(pointer);
+}
+
+/* The kernel's own code is not watched for this, modules of the tests are. */
+static void shift_too_far(void)
+{
+	int bits = 40;
+	int value = 1;
+
+	OPTIMIZER_HIDE_VAR(bits);
+	value <<= bits;
+	OPTIMIZER_HIDE_VAR(value);
+}
+
+static const struct {
+	const char *name;
+	void (*commit)(void);
+} faults[] = {
+	{ "none", nothing },
+	{ "lock-inversion", lock_inversion },
+	{ "sleep-in-atomic", sleep_in_atomic },
+	{ "use-after-free", use_after_free },
+	{ "out-of-bounds", out_of_bounds },
+	{ "leak", leak },
+	{ "list-added-twice", list_added_twice },
+	{ "active-timer-freed", active_timer_freed },
+	{ "rcu-without-lock", rcu_without_lock },
+	{ "shift-too-far", shift_too_far },
+};
+
+static void commits_the_fault(struct kunit *test)
+{
+	size_t n;
+
+	for (n = 0; n < ARRAY_SIZE(faults); n++) {
+		if (!strcmp(faults[n].name, fault)) {
+			faults[n].commit();
+			return;
+		}
+	}
+	KUNIT_FAIL(test, "there is no fault '%s'", fault);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(commits_the_fault),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "faulty",
+	.test_cases = cases,
+};
+kunit_test_suite(suite);
+
+MODULE_DESCRIPTION("Faults for a kernel with checks to find");
+MODULE_LICENSE("GPL");
