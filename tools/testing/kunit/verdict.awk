@@ -30,7 +30,7 @@ text ~ /^(not )?ok [0-9]+/ {
 	print
 	next
 }
-text ~ /^# / { print; next }
+text ~ /^(# |KTAP version)/ { print; next }
 { print "# " $0 }
 text ~ /^run: FAILED/ { bad(substr(text, 13)) }
 text == "run: done" { done = 1 }
