@@ -447,11 +447,14 @@ static int ring_may_answer(struct tpmback_conn *conn, u32 length)
 {
 	if (!ring_form_is_good(conn, length))
 		return -EBADMSG;
-	if (conn->gone || !conn->page)
+	if (conn->gone)
 		return -EPIPE;
 	if (conn->begin != REQUEST_DELIVERED &&
 	    conn->request != REQUEST_DELIVERED)
 		return -ESTALE;
+	/* The frontend is just going. */
+	if (!conn->page)
+		return -EPIPE;
 	return length > conn->capacity ? -EMSGSIZE : 0;
 }
 
