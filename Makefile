@@ -9,7 +9,8 @@ KBUILD = $(MAKE) -C $(KDIR) M=$(CURDIR) CONFIG_TCG_XEN=m CONFIG_XEN_TPMBACK=m
 
 .DEFAULT_GOAL := all
 .PHONY: help all modules tools rogue install install-modules install-tools \
-	check test test-unit test-lab soak storm bench fuzz demo lab-shell clean
+	check test test-unit test-kunit test-lab \
+	soak storm bench fuzz demo lab-shell clean
 
 help:
 	@echo 'Build and install on a Xen host or guest:'
@@ -26,6 +27,7 @@ help:
 	@echo '  test             everything below'
 	@echo '  check            static checks'
 	@echo '  test-unit        the tools, without Xen'
+	@echo '  test-kunit       the code of both drivers, without Xen, on a kernel with KASAN'
 	@echo '  test-lab         both drivers and the tools on an emulated Xen host;'
 	@echo '                   TESTS="NAME..." runs some of them only'
 	@echo '  soak             COUNT=200 events (suspends, migrations, deaths) upon guests at'
@@ -59,10 +61,13 @@ check:
 	@tools/testing/check
 
 test:
-	@tools/testing/run-tests check unit lab
+	@tools/testing/run-tests check unit kunit lab
 
 test-unit:
 	@tools/testing/run-tests unit
+
+test-kunit:
+	@tools/testing/run-tests kunit
 
 test-lab:
 	@tools/testing/run-tests lab $(TESTS)
