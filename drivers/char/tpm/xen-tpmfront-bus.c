@@ -98,6 +98,8 @@ static void tpmfront_remove(struct xenbus_device *xdev)
 {
 	struct tpmfront *front = dev_get_drvdata(&xdev->dev);
 
+	if (!front)
+		return;
 	front_mark_removed(front);
 	tpmfront_chip_exit(front);
 	tpmfront_link_down(front);

@@ -271,6 +271,7 @@ static void remove_in_any_situation(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, double_rings(), 0);
 	KUNIT_EXPECT_EQ(test, double_chips(), 0);
 	KUNIT_EXPECT_EQ(test, double_memory_held(), 0);
+	front_remove();
 }
 
 static void remove_under_a_command(struct kunit *test)
