@@ -9,7 +9,7 @@ KBUILD = $(MAKE) -C $(KDIR) M=$(CURDIR) CONFIG_TCG_XEN=m CONFIG_XEN_TPMBACK=m
 
 .DEFAULT_GOAL := all
 .PHONY: help all modules tools rogue install install-modules install-tools \
-	check test test-unit test-kunit test-lab \
+	check test test-unit test-kunit test-lab test-rules \
 	soak storm bench fuzz demo lab-shell clean
 
 help:
@@ -30,6 +30,8 @@ help:
 	@echo '  test-kunit       the code of both drivers, without Xen, on a kernel with KASAN'
 	@echo '  test-lab         both drivers and the tools on an emulated Xen host;'
 	@echo '                   TESTS="NAME..." runs some of them only'
+	@echo '  test-rules       take rules out of the drivers, see a KUnit test fail for each;'
+	@echo '                   RULES="NAME..." tries some of them only. Not part of test'
 	@echo '  soak             COUNT=200 events (suspends, migrations, deaths) upon guests at'
 	@echo '                   work; SEED=N|random, TPM=2.0|1.2|both'
 	@echo '  storm            WALKS=10000 random states, ATTACH=1000 times attached, hostile'
@@ -68,6 +70,9 @@ test-unit:
 
 test-kunit:
 	@tools/testing/run-tests kunit
+
+test-rules:
+	@tools/testing/rules $(RULES)
 
 test-lab:
 	@tools/testing/run-tests lab $(TESTS)
