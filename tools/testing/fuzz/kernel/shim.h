@@ -53,7 +53,7 @@
 #define swap(a, b) do { typeof(a) _swap = (a); (a) = (b); (b) = _swap; } while (0)
 #define READ_ONCE(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
 #define WRITE_ONCE(x, value) __atomic_store_n(&(x), (value), __ATOMIC_RELAXED)
-#define barrier() __asm__ __volatile__("" : : : "memory")
+#define barrier() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 /* There is one thread. */
 #define virt_wmb() barrier()
 /* As above. */
@@ -72,11 +72,11 @@
 #define MODULE_VERSION(text)
 #define MODULE_LICENSE(text)
 #define MODULE_ALIAS(text)
-#define module_param(name, type, mode) extern typeof(name) name
-#define module_init(function) int shim_module_init(void) __attribute__((alias(#function)))
-#define module_exit(function) void shim_module_exit(void) __attribute__((alias(#function)))
-int shim_module_init(void);
-void shim_module_exit(void);
+#define module_param(name, type, mode) struct name##_is_a_parameter
+#define module_init(function) int (*const shim_module_init)(void) = (function)
+#define module_exit(function) void (*const shim_module_exit)(void) = (function)
+extern int (*const shim_module_init)(void);
+extern void (*const shim_module_exit)(void);
 
 void shim_log(const void *about, const char *format, ...);
 #define pr_notice(...) shim_log(NULL, __VA_ARGS__)
