@@ -9,7 +9,7 @@ KBUILD = $(MAKE) -C $(KDIR) M=$(CURDIR) CONFIG_TCG_XEN=m CONFIG_XEN_TPMBACK=m
 
 .DEFAULT_GOAL := all
 .PHONY: help all modules tools rogue install install-modules install-tools \
-	check test test-unit test-kunit test-lab test-rules \
+	check test test-unit test-kunit test-lab test-rules test-faults \
 	soak storm bench fuzz demo lab-shell clean
 
 help:
@@ -32,6 +32,8 @@ help:
 	@echo '                   TESTS="NAME..." runs some of them only'
 	@echo '  test-rules       take rules out of the drivers, see a KUnit test fail for each;'
 	@echo '                   RULES="NAME..." tries some of them only. Not part of test'
+	@echo '  test-faults      faults committed on purpose, each of which KASAN, lockdep'
+	@echo '                   or kmemleak has to find; KERNEL=kasan|debug'
 	@echo '  soak             COUNT=200 events (suspends, migrations, deaths) upon guests at'
 	@echo '                   work; SEED=N|random, TPM=2.0|1.2|both'
 	@echo '  storm            WALKS=10000 random states, ATTACH=1000 times attached, hostile'
@@ -76,6 +78,9 @@ test-rules:
 
 test-lab:
 	@tools/testing/run-tests lab $(TESTS)
+
+test-faults:
+	@tools/testing/faulty/run --kernel "$(or $(KERNEL),kasan)"
 
 soak:
 	@tools/testing/soak "$(COUNT)" "$(SEED)" "$(TPM)"

@@ -36,7 +36,7 @@ checked_config() { cat "$here/kernels/common.config" "$here/kernels/$1.config"; 
 checked_arguments() {
 	case $1 in
 	debug) echo slub_debug=FZPU page_poison=1 kmemleak=on ;;
-	kasan) echo page_poison=1 kmemleak=on kasan.fault=panic ;;
+	kasan) echo kmemleak=on kasan.fault=panic ;;
 	esac
 }
 
