@@ -24,7 +24,7 @@ help:
 	@echo 'Try and test (Debian, as root; installs what is missing):'
 	@echo '  demo             three guests on an emulated Xen host use their TPMs'
 	@echo '  lab-shell        a shell in dom0 of an emulated Xen host'
-	@echo '  test             everything below'
+	@echo '  test             check, test-unit, test-kunit and test-lab'
 	@echo '  check            static checks'
 	@echo '  test-unit        the tools, without Xen'
 	@echo '  test-kunit       the code of both drivers, without Xen, on a kernel with KASAN'
