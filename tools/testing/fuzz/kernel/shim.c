@@ -282,6 +282,9 @@ void spin_unlock_irqrestore(spinlock_t *lock, unsigned long flags)
 	require(lock->held);
 	lock->held = false;
 	shim.spinning--;
+	if (shim.offering)
+		target_offered();
+	shim.offering = false;
 	target_preempt();
 }
 

@@ -514,6 +514,7 @@ struct shim {
 	int others;
 
 	bool bound;
+	bool offering;	/* a ring has been set up, and nobody else has seen it */
 	bool pending;
 	bool masked;
 	bool running;
@@ -558,7 +559,7 @@ bool target_in_the_way(void);
 bool target_sleep(void);
 void target_notified(void);
 void target_state(enum xenbus_state state);
-/* A ring has been set up, and the other side can see it from now on. */
+/* A ring has been set up and written to, and the other side can see it from now on. */
 void target_offered(void);
 
 #endif

@@ -412,6 +412,7 @@ int xenbus_setup_ring(struct xenbus_device *xdev, unsigned int flags, void **at,
 	for (unsigned int i = 0; i < count; i++)
 		grefs[i] = i;
 	shim.rings++;
+	shim.offering = true;
 	*at = open_window(0, count == 2 ? 1 : SHIM_PAGES, count);
 	return 0;
 }
@@ -430,7 +431,6 @@ void xenbus_teardown_ring(void **at, unsigned int count, grant_ref_t *grefs)
 int xenbus_alloc_evtchn(struct xenbus_device *xdev, evtchn_port_t *port)
 {
 	require(xdev == shim.device && !shim.ports && !shim.bound);
-	target_offered();
 	if (shim_fails())
 		return -ENOSPC;
 	*port = 3;
