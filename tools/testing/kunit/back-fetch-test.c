@@ -15,16 +15,16 @@
 /* Two commands that differ in each field; only the first one may be passed on. */
 static void put_command(bool good)
 {
-	u8 *packet = back_packet();
+	static const u8 headers[2][TPM_COMMAND_HEADER] = {
+		{ 0x00, 0x01, 0, 0, 0xff, 0xff, 0x20, 0x00, 0x10, 0x00 },
+		{ 0x80, 0x01, 0, 0, 0, GOOD_LENGTH, 0x00, 0x00, 0x01, 0x7a },
+	};
+	int i;
 
 	WRITE_ONCE(back.page->length, good ? GOOD_LENGTH : BAD_LENGTH);
 	WRITE_ONCE(back.page->locality, good ? 0 : 3);
-	WRITE_ONCE(packet[0], good ? 0x80 : 0x00);
-	WRITE_ONCE(packet[4], (good ? GOOD_LENGTH : U16_MAX) >> 8);
-	WRITE_ONCE(packet[5], (good ? GOOD_LENGTH : U16_MAX) & 0xff);
-	WRITE_ONCE(packet[6], good ? 0 : CONTROL >> 24);
-	WRITE_ONCE(packet[8], good ? 1 : 0x10);
-	WRITE_ONCE(packet[9], good ? 0x7a : 0);
+	for (i = 0; i < TPM_COMMAND_HEADER; i++)
+		WRITE_ONCE(back_packet()[i], headers[good][i]);
 }
 
 /* Whether what the engine has read may have passed the checks. */

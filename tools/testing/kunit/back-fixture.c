@@ -345,7 +345,10 @@ int back_init(struct kunit *test)
 	return 0;
 }
 
-/* And the exit, also where the init did not come far. Removing a device that is not bound does nothing, nor does it twice. */
+/*
+ * And the exit, also where the init did not come far. Removing a device that is not
+ * bound does nothing, nor does it twice.
+ */
 void back_exit(struct kunit *test)
 {
 	double_fail_nth(0);

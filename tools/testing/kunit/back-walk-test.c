@@ -32,7 +32,7 @@ static void step_accept(void)
 	back.policy.mode = double_random(3) ? VTPM_MODE_NATIVE : VTPM_MODE_RAW;
 	if (back.policy.mode == VTPM_MODE_RAW)
 		back.policy.features = 0;
-	back.policy.localities = 1 + double_random(TPM_LOCALITY_MASK);
+	back.policy.localities = BIT(0) | double_random(TPM_LOCALITY_MASK);
 	back_accept();
 }
 
@@ -69,9 +69,11 @@ static void step_nodes(void)
 		back.page->nr_extra_pages = double_random(4);
 }
 
+/* A read that fails forgets what the last one was, which then has no answer. */
 static void step_read(void)
 {
-	if (double_file(back.fd))
+	if (double_file(back.fd) &&
+	    (back_poll() & EPOLLIN || !double_random(16)))
 		back_read();
 }
 

@@ -69,6 +69,7 @@ static void do_send(void)
 static void do_suspend(void)
 {
 	front_suspend();
+	front_complete();
 }
 
 static void do_resume(void)

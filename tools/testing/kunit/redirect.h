@@ -19,6 +19,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
+#include <linux/unaligned.h>
 
 #include <asm/sync_bitops.h>
 
@@ -43,8 +44,9 @@
 #undef __init
 #define module_init(fn)		int double_##fn(void) __alias(fn)
 #define module_exit(fn)		void double_##fn(void) __alias(fn)
-#define module_param(name, type, mode) \
-	__typeof__(name) * const double_##name = &name
+#define module_param(name, type, mode)	DOUBLE_PARAM_##type(name)
+#define DOUBLE_PARAM_bool(name)	bool * const double_##name = &name
+#define DOUBLE_PARAM_uint(name)	unsigned int * const double_##name = &name
 #define MODULE_ALIAS(text)
 #define MODULE_DESCRIPTION(text)
 #define MODULE_LICENSE(text)
@@ -53,12 +55,24 @@
 #define __exit
 #define __init
 
-/* Memory */
+/* Memory; a test can step in after each look at it that these take */
 #define kfree				double_kfree
 #define kfree_sensitive			double_kfree_sensitive
 #define kzalloc				double_kzalloc
 #undef memcpy
 #define memcpy				double_memcpy
+#define get_unaligned_be16(p)					\
+({								\
+	u16 value__ = (get_unaligned_be16)(p);			\
+	double_has_read(p, sizeof(value__));			\
+	value__;						\
+})
+#define get_unaligned_be32(p)					\
+({								\
+	u32 value__ = (get_unaligned_be32)(p);			\
+	double_has_read(p, sizeof(value__));			\
+	value__;						\
+})
 #undef READ_ONCE
 #define READ_ONCE(x)						\
 ({								\
