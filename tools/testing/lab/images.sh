@@ -9,7 +9,7 @@ key() {
 	local word
 	for word; do
 		echo "$word"
-		! declare -F "$word" >/dev/null || declare -f "$word"
+		! declare -F "$word" >/dev/null 2>&1 || declare -f "$word"
 	done | hash
 }
 
@@ -99,6 +99,7 @@ make_initramfs() {
 	cp "$here/inside/initramfs-init" "$root/init"
 	chmod 755 "$root/init"
 	for role in dom0 guest; do
+		: >"$root/modules/$role"
 		while read -r file; do
 			cp "$file" "$root/modules/"
 			echo "${file##*/}" >>"$root/modules/$role"
