@@ -292,6 +292,27 @@ static void remove_under_a_command(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, double_chips(), 0);
 }
 
+/* F12: who keeps the pages mapped finds neither the command nor the session in them. */
+static void nothing_is_left_in_the_pages(struct kunit *test)
+{
+	const size_t size = VTPM_EXTENSION_PAGES * VTPM_SHARED_PAGE_SIZE;
+	struct front_sender sender;
+	const u8 *pages;
+
+	front_connect(test, true);
+	front.peer = PEER_SILENT;
+	front_start_sender(test, &sender);
+	KUNIT_EXPECT_TRUE(test, front_await(front_has_submitted));
+	pages = (const u8 *)front.page;
+	KUNIT_EXPECT_PTR_NE(test, memchr_inv(pages, 0, size), NULL);
+	front_backend(XenbusStateClosing);
+	KUNIT_EXPECT_EQ(test, double_rings(), 0);
+	KUNIT_EXPECT_PTR_EQ(test, memchr_inv(pages, 0, size), NULL);
+	front.peer = PEER_ANSWERS;
+	reconnect(test, true);
+	KUNIT_EXPECT_EQ(test, front_finish_sender(&sender), 0);
+}
+
 static void suspend_hooks_without_a_device(struct kunit *test)
 {
 	KUNIT_ASSERT_EQ(test, front_probe(), 0);
@@ -330,6 +351,7 @@ static struct kunit_case link_cases[] = {
 	KUNIT_CASE(dropped_after_it_was_handed_in_again),
 	KUNIT_CASE_PARAM(remove_in_any_situation, state_gen_params),
 	KUNIT_CASE(remove_under_a_command),
+	KUNIT_CASE(nothing_is_left_in_the_pages),
 	KUNIT_CASE(suspend_hooks_without_a_device),
 	KUNIT_CASE(registration_is_tried_again),
 	{}
