@@ -293,9 +293,14 @@ def values(points):
     state_values(points, front)
 
 
+# What is not a number, or 0, is no state. It means that there is no frontend any more, and the
+# device is given up, for good: see gone().
+NO_STATE = ("empty", "2^32", "text", "format characters", "binary", "missing", "a directory")
+
+
 def state_values(points, front):
     for kind, value in WRONG_VALUES.items():
-        if value is None:
+        if kind in NO_STATE:
             continue
         front.start()
         front.store.put(FRONT + "/state", value)
