@@ -21,7 +21,7 @@ SPURIOUS_PER_SECOND = 200
 def counters(domid):
     """The xenbus device's counters of events without a cause, and of delays."""
     path = glob.glob("/sys/bus/xen-backend/devices/vtpm-%s-0" % domid)[0]
-    return [int(open("%s/%s" % (path, name)).read())
+    return [int(open("%s/xenbus/%s" % (path, name)).read())
             for name in ("spurious_events", "jiffies_eoi_delayed")]
 
 
