@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# lab: standard
+# lab: storm
 # limit: 900
 #
 # A hostile backend takes the TPM of a guest: the guest remains healthy, its users get errors in
