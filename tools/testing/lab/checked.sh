@@ -92,6 +92,7 @@ make_checked_build() {
 	mkdir "$work/linux"
 	tar -xf "$chroot"/usr/src/linux-source-*.tar.xz -C "$work/linux" --strip-components=1
 	checked_config "$1" >"$work/config"
+	cat "$here"/kernels/*.patch | patch -d "$work/linux" -p1
 	compile_checked "$work" "$chroot" || { rm -rf "$work"; return 1; }
 	cp "$work/linux/include/config/kernel.release" "$dir/release"
 	cp "$work"/linux/{vmlinux,System.map,arch/x86/boot/bzImage} "$dir/"
@@ -107,7 +108,8 @@ checked_build() {
 	checked_toolchain
 	chroot=$REPLY
 	cached "build-$1" "$(key make_checked_build compile_checked config_holds \
-		keep_build_tree run_in "${chroot##*/}" "$(checked_config "$1")")" \
+		keep_build_tree run_in "${chroot##*/}" "$(checked_config "$1")" \
+		"$(cat "$here"/kernels/*.patch)")" \
 		make_checked_build "$1" "$chroot"
 }
 

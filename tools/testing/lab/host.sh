@@ -16,6 +16,7 @@ host_needs() {
 		zstd:zstd
 		flock:util-linux
 		setpriv:util-linux
+		patch:patch
 		git:git
 	LIST
 }
