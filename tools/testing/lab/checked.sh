@@ -92,8 +92,11 @@ make_checked_build() {
 	mkdir "$work/linux"
 	tar -xf "$chroot"/usr/src/linux-source-*.tar.xz -C "$work/linux" --strip-components=1
 	checked_config "$1" >"$work/config"
-	cat "$here"/kernels/*.patch | patch -d "$work/linux" -p1
-	compile_checked "$work" "$chroot" || { rm -rf "$work"; return 1; }
+	if ! cat "$here"/kernels/*.patch | patch -d "$work/linux" -p1 -F0 ||
+		! compile_checked "$work" "$chroot"; then
+		rm -rf "$work"
+		return 1
+	fi
 	cp "$work/linux/include/config/kernel.release" "$dir/release"
 	cp "$work"/linux/{vmlinux,System.map,arch/x86/boot/bzImage} "$dir/"
 	cp "$chroot/bin/busybox" "$dir/"
