@@ -122,12 +122,26 @@ static void device_queue_connect(struct tpmback_device *dev)
 	mod_delayed_work(system_wq, &dev->connect_work, delay);
 }
 
+/* "%u" would take 2^32 for 0, a page that the toolstack has granted for the console. */
+static int device_read_number(struct tpmback_device *dev, const char *node,
+			      u32 *number)
+{
+	char *text = xenbus_read(XBT_NIL, dev->xdev->otherend, node, NULL);
+	int err;
+
+	if (IS_ERR(text))
+		return PTR_ERR(text);
+	err = kstrtou32(text, 10, number);
+	kfree(text);
+	return err;
+}
+
 static int device_read_ring(struct tpmback_device *dev, grant_ref_t *gref,
 			    evtchn_port_t *port)
 {
-	return xenbus_gather(XBT_NIL, dev->xdev->otherend,
-			     "ring-ref", "%u", gref,
-			     "event-channel", "%u", port, NULL);
+	int err = device_read_number(dev, "ring-ref", gref);
+
+	return err ?: device_read_number(dev, "event-channel", port);
 }
 
 /* What a guest is offered is in the xenstore only if its vTPM may have it. */

@@ -251,11 +251,17 @@ static const struct node_case {
 	{ "ring-empty", "ring-ref", "", -EINVAL },
 	{ "ring-foreign", "ring-ref", "77", -EINVAL },
 	{ "ring-huge", "ring-ref", "4294967295", -EINVAL },
+	/* Each is 2^32 more than what is good. */
+	{ "ring-wraps", "ring-ref", "4294967306", -EINVAL },
+	{ "port-wraps", "event-channel", "4294967316", -EINVAL },
+	{ "ring-and-more", "ring-ref", "10 or 11", -EINVAL },
 	{ "no-port", "event-channel", NULL, -EINVAL },
 	{ "port-word", "event-channel", "port", -EINVAL },
 	{ "port-0", "event-channel", "0", -EINVAL },
 	{ "port-huge", "event-channel", "4294967295", -EINVAL },
 };
+
+static_assert(BACK_GREF == 10 && BACK_PORT == 20);
 
 static void node_name(const struct node_case *c, char *name)
 {

@@ -224,27 +224,6 @@ static int store_scan_into(void *value, const char *dir, const char *node,
 	return count;
 }
 
-int double_xenbus_gather(struct xenbus_transaction xbt, const char *dir, ...)
-{
-	const char *node, *fmt;
-	va_list args;
-	int err = 0;
-	void *value;
-
-	might_sleep();
-	if (double_fails("xenbus_gather"))
-		return -EIO;
-	va_start(args, dir);
-	while (!err && (node = va_arg(args, const char *))) {
-		fmt = va_arg(args, const char *);
-		value = va_arg(args, void *);
-		if (store_scan_into(value, dir, node, fmt, value) != 1)
-			err = -EINVAL;
-	}
-	va_end(args);
-	return err;
-}
-
 unsigned int double_xenbus_read_unsigned(const char *dir, const char *node,
 					 unsigned int otherwise)
 {

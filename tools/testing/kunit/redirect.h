@@ -97,7 +97,6 @@
 
 /* The xenstore */
 #define xenbus_exists			double_xenbus_exists
-#define xenbus_gather			double_xenbus_gather
 #define xenbus_printf			double_xenbus_printf
 #define xenbus_read			double_xenbus_read
 #define xenbus_read_unsigned		double_xenbus_read_unsigned

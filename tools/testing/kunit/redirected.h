@@ -36,7 +36,6 @@ void double_misc_deregister(struct miscdevice *misc);
 /* double-store.c */
 int double_xenbus_exists(struct xenbus_transaction xbt, const char *dir,
 			 const char *node);
-int double_xenbus_gather(struct xenbus_transaction xbt, const char *dir, ...);
 __printf(4, 5)
 int double_xenbus_printf(struct xenbus_transaction xbt, const char *dir,
 			 const char *node, const char *fmt, ...);

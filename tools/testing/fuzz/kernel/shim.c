@@ -250,6 +250,22 @@ int uuid_parse(const char *text, uuid_t *uuid)
 	return digits == 32 ? 0 : -EINVAL;
 }
 
+int kstrtou32(const char *text, unsigned int base, u32 *number)
+{
+	unsigned long long large;
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	large = strtoull(text, &end, base);
+	if (large > U32_MAX)
+		return -ERANGE;
+	if (strcmp(end, "") && strcmp(end, "\n"))
+		return -EINVAL;
+	*number = large;
+	return 0;
+}
+
 void export_uuid(u8 *bytes, const uuid_t *uuid)
 {
 	memcpy(bytes, uuid->b, sizeof(uuid->b));

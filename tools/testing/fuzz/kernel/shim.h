@@ -154,6 +154,7 @@ struct shim_uuid {
 #define uuid_t struct shim_uuid
 int uuid_parse(const char *text, uuid_t *uuid);
 void export_uuid(u8 *bytes, const uuid_t *uuid);
+int kstrtou32(const char *text, unsigned int base, u32 *number);
 
 /* Locks. */
 
@@ -391,7 +392,6 @@ void unregister_xenbus_watch(struct xenbus_watch *watch);
 
 int xenbus_transaction_start(struct xenbus_transaction *transaction);
 int xenbus_transaction_end(struct xenbus_transaction transaction, int give_up);
-int xenbus_gather(struct xenbus_transaction transaction, const char *dir, ...);
 int xenbus_scanf(struct xenbus_transaction transaction, const char *dir, const char *node,
 		 const char *format, u32 *value);
 int xenbus_printf(struct xenbus_transaction transaction, const char *dir, const char *node,

@@ -141,22 +141,6 @@ static int read_number(const char *dir, const char *node, u32 *number)
 	return large > U32_MAX ? -ERANGE : 0;
 }
 
-int xenbus_gather(struct xenbus_transaction transaction, const char *dir, ...)
-{
-	const char *node;
-	va_list list;
-	int err = 0;
-
-	(void)transaction;
-	va_start(list, dir);
-	while (!err && (node = va_arg(list, const char *))) {
-		require(!strcmp(va_arg(list, const char *), "%u"));
-		err = read_number(dir, node, va_arg(list, u32 *));
-	}
-	va_end(list);
-	return err;
-}
-
 int xenbus_scanf(struct xenbus_transaction transaction, const char *dir, const char *node,
 		 const char *format, u32 *value)
 {

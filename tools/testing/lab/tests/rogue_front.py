@@ -286,9 +286,6 @@ def values(points):
             front.present(**{node.replace("-", "_"): value})
             let_in = front.decided()
             # Not asking for the extension in another way than by "0" is no fault.
-            if (node, kind) == ("ring-ref", "2^32"):
-                points.note("ring-ref 2^32, taken as 0, the guest's console page: %s" % let_in)
-                continue
             points.equal("%s: %s" % (node, kind), let_in, node == "request-exactly-once")
     state_values(points, front)
 
