@@ -12,10 +12,10 @@
 #include "tpm.h"
 #include "xen-tpmfront.h"
 
-static unsigned int command_timeout_ms = 120000;
+static unsigned int command_timeout_ms = 90000;
 module_param(command_timeout_ms, uint, 0644);
 MODULE_PARM_DESC(command_timeout_ms,
-		 "How long to wait for a response at least, in ms; the durations made for TPM chips do not fit one that writes to disk first (120000)");
+		 "How long to wait for a response, in ms; the durations made for TPM chips do not fit one that writes to disk first. The creation of keys may take what the TPM core allows for it, if that is longer (90000)");
 
 static unsigned int cancel_timeout_ms = 10000;
 module_param(cancel_timeout_ms, uint, 0644);
@@ -34,6 +34,9 @@ MODULE_PARM_DESC(freeze_timeout_ms,
 
 /* How often a waiting task looks whether it is to be frozen, in ms. */
 #define FREEZE_LOOK	250
+
+/* What the TPM core allows for a command of which it knows nothing, in ms. */
+#define DURATION_UNKNOWN	120000
 
 /* Pauses between attempts to register the chip, in seconds. */
 #define REGISTER_PAUSE_MIN	1
@@ -118,13 +121,29 @@ static long front_wait(struct tpmfront *front,
 /* What the TPM core calls. */
 
 /*
+ * How long to wait for the page. Behind a command that was given up since nothing answers
+ * it is a short time: those who wait for the TPM core's lock cannot be killed, and the
+ * kernel calls them hung after two minutes.
+ */
+static unsigned long front_patience(struct tpmfront *front)
+{
+	unsigned long longest = msecs_to_jiffies(connect_timeout_ms);
+	unsigned long shortest = msecs_to_jiffies(cancel_timeout_ms);
+	unsigned long end = front->submitted +
+			    msecs_to_jiffies(command_timeout_ms);
+
+	if (tpmfront_is_answered(front) || time_after(end, jiffies + shortest))
+		return longest;
+	return min(shortest, longest);
+}
+
+/*
  * Waits until the page is ours: the backend has connected, no suspend is under way, and
  * a command that was given up earlier has ended.
  */
 static int front_wait_ready(struct tpmfront *front)
 {
-	long left = front_wait(front, front_is_ready,
-			       msecs_to_jiffies(connect_timeout_ms));
+	long left = front_wait(front, front_is_ready, front_patience(front));
 
 	if (left < 0)
 		return -EINTR;
@@ -147,6 +166,7 @@ static int front_submit(struct tpmfront *front, const u8 *command, u32 length)
 		front->in_flight = true;
 		front->again = false;
 		front->sequence++;
+		front->submitted = jiffies;
 		memcpy(front->command, command, length);
 		front->command_length = length;
 		tpmfront_page_submit(front);
@@ -167,15 +187,22 @@ static int front_send(struct tpmfront *front, const u8 *command, u32 length)
 	return err;
 }
 
-/* The durations of a TPM 1.2 are what it says of itself: hours, if the backend likes. */
+/*
+ * The TPM core knows of commands that take minutes. Its shorter limits are for chips; and
+ * the durations of a TPM 1.2 are what it says of itself: hours, if the backend likes.
+ */
 static unsigned long front_duration(struct tpm_chip *chip, const u8 *command)
 {
-	unsigned long duration = msecs_to_jiffies(command_timeout_ms);
+	unsigned long patience = msecs_to_jiffies(command_timeout_ms);
+	unsigned long duration;
 
 	if (!(chip->flags & TPM_CHIP_FLAG_TPM2))
-		return duration;
-	return max(tpm_calc_ordinal_duration(chip, get_unaligned_be32(command + 6)),
-		   duration);
+		return patience;
+	duration = tpm_calc_ordinal_duration(chip,
+					     get_unaligned_be32(command + 6));
+	if (duration <= msecs_to_jiffies(DURATION_UNKNOWN))
+		return patience;
+	return max(duration, patience);
 }
 
 static int front_outcome(struct tpmfront *front)

@@ -95,6 +95,7 @@ enum tpmfront_extension {
  * @answer: of the command that was sent last
  * @session: our session, a secret; zeroes without one
  * @sequence: number of the last command that was handed in
+ * @submitted: when that was, in jiffies
  * @answered: and of the last one that the TPM has answered
  * @again: the command under way was handed in on an earlier link already
  * @command_length: bytes of @command
@@ -127,6 +128,7 @@ struct tpmfront {
 	enum tpmfront_answer answer;
 	u8 session[sizeof_field(struct vtpm_trailer, session)];
 	u64 sequence;
+	unsigned long submitted;
 	u64 answered;
 	bool again;
 	u32 command_length;

@@ -70,7 +70,7 @@ void double_tpm_chip_unregister(struct tpm_chip *chip)
 unsigned long double_tpm_calc_ordinal_duration(struct tpm_chip *chip,
 					       u32 ordinal)
 {
-	return 1;
+	return msecs_to_jiffies(double_hooks.duration_ms);
 }
 
 bool double_freezing(struct task_struct *task)

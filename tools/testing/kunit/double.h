@@ -31,6 +31,7 @@
  * @on_notify: a driver has notified the other side; any context
  * @on_state: a driver goes to @state; process context
  * @wants_freeze: what freezing() tells
+ * @duration_ms: what tpm_calc_ordinal_duration() tells, in ms
  */
 struct double_hooks {
 	void (*after_read)(const void *from, size_t size);
@@ -38,6 +39,7 @@ struct double_hooks {
 	void (*on_notify)(unsigned int irq);
 	void (*on_state)(struct xenbus_device *xdev, enum xenbus_state state);
 	bool wants_freeze;
+	unsigned int duration_ms;
 };
 
 extern struct double_hooks double_hooks;

@@ -3,6 +3,7 @@
  * What the TPM core sees: send, receive, cancel. Every wait for the backend is bounded
  * (F10), and there is one command under way at a time.
  */
+#include <linux/delay.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/unaligned.h>
@@ -78,6 +79,60 @@ static void a_silent_backend(struct kunit *test)
 	/* The page stays taken, until the backend has ended the first one. */
 	expect_bounded(test, -ETIME, PATIENCE);
 	KUNIT_EXPECT_EQ(test, front.submits, 2);
+}
+
+/* Who comes after a command whose time was over does not wait as for a link. */
+static void behind_a_dead_command(struct kunit *test)
+{
+	front_connect(test, false);
+	*double_command_timeout_ms = PATIENCE;
+	*double_cancel_timeout_ms = PATIENCE;
+	*double_connect_timeout_ms = 20000;
+	front.peer = PEER_SILENT;
+	expect_bounded(test, -ETIME, 2 * PATIENCE);
+	expect_bounded(test, -ETIME, PATIENCE);
+}
+
+/* What the TPM core says of a command, in ms, and whether we wait that long. */
+static const struct duration_case {
+	const char *name;
+	unsigned int core;
+	bool tpm2;
+	bool longer;
+} duration_cases[] = {
+	{ "known", 2000, true, false },
+	{ "unknown", 120000, true, false },
+	{ "creates-keys", 300000, true, true },
+	{ "tpm-1.2", 300000, false, false },
+};
+
+static void duration_name(const struct duration_case *c, char *name)
+{
+	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+KUNIT_ARRAY_PARAM(duration, duration_cases, duration_name);
+
+static void the_time_for_a_response(struct kunit *test)
+{
+	const struct duration_case *c = test->param_value;
+	struct front_sender sender;
+
+	front_connect(test, false);
+	if (c->tpm2)
+		double_chip()->flags |= TPM_CHIP_FLAG_TPM2;
+	double_hooks.duration_ms = c->core;
+	*double_command_timeout_ms = PATIENCE;
+	*double_cancel_timeout_ms = PATIENCE;
+	front.peer = PEER_SILENT;
+	if (!c->longer) {
+		expect_bounded(test, -ETIME, 2 * PATIENCE);
+		return;
+	}
+	front_start_sender(test, &sender);
+	msleep(4 * PATIENCE);
+	KUNIT_EXPECT_FALSE(test, completion_done(&sender.done));
+	front_publish(VTPM_STATE_FINISH, 40);
+	KUNIT_EXPECT_EQ(test, front_finish_sender(&sender), 0);
 }
 
 static void a_late_response_is_thrown_away(struct kunit *test)
@@ -210,6 +265,8 @@ static struct kunit_case command_cases[] = {
 	KUNIT_CASE(the_largest_with_extension),
 	KUNIT_CASE(sequences_rise),
 	KUNIT_CASE(a_silent_backend),
+	KUNIT_CASE(behind_a_dead_command),
+	KUNIT_CASE_PARAM(the_time_for_a_response, duration_gen_params),
 	KUNIT_CASE(a_late_response_is_thrown_away),
 	KUNIT_CASE(a_cancel_that_is_heard),
 	KUNIT_CASE(cancel_does_not_overwrite_finish),
