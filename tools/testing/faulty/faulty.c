@@ -5,6 +5,7 @@
  * well.
  */
 #include <kunit/test.h>
+#include <linux/kthread.h>
 #include <linux/list.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -124,6 +125,35 @@ static void shift_too_far(void)
 	OPTIMIZER_HIDE_VAR(value);
 }
 
+static unsigned long shared;
+
+static int add_for_a_while(void *unused)
+{
+	int i;
+
+	for (i = 0; i < 1000000; i++) {
+		shared++;
+		barrier();
+	}
+	while (!kthread_should_stop())
+		schedule_timeout_interruptible(1);
+	return 0;
+}
+
+static void data_race(void)
+{
+	struct task_struct *other;
+
+	other = kthread_run(add_for_a_while, NULL, "faulty");
+	if (IS_ERR(other))
+		return;
+	while (READ_ONCE(shared) < 1000000) {
+		shared++;
+		cond_resched();
+	}
+	kthread_stop(other);
+}
+
 static const struct {
 	const char *name;
 	void (*commit)(void);
@@ -138,6 +168,7 @@ static const struct {
 	{ "active-timer-freed", active_timer_freed },
 	{ "rcu-without-lock", rcu_without_lock },
 	{ "shift-too-far", shift_too_far },
+	{ "data-race", data_race },
 };
 
 static void commits_the_fault(struct kunit *test)

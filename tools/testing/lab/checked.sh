@@ -3,9 +3,9 @@
 #
 # Kernels of our own configuration, with the checks that Debian's kernels
 # have switched off, from Debian's kernel source: debug for dom0 and guests,
-# kasan for plain QEMU. kernels/ has their configurations.
+# kasan and kcsan for plain QEMU. kernels/ has their configurations.
 
-checked_kernels() { echo debug, kasan; }
+checked_kernels() { echo debug, kasan, kcsan; }
 
 is_checked() { [[ ", $(checked_kernels)," == *", $1,"* ]]; }
 
@@ -37,12 +37,16 @@ checked_arguments() {
 	case $1 in
 	debug) echo slub_debug=FZPU page_poison=1 kmemleak=on ;;
 	kasan) echo kmemleak=on kasan.fault=panic ;;
+	kcsan) echo kmemleak=on ;;
 	esac
 }
 
 # checked_variables: make's, so that our modules report coverage and undefined
 # behaviour, and the module that commits faults is built too
 checked_variables() { echo KCOV_INSTRUMENT=y UBSAN_SANITIZE=y KCFLAGS=-g VTPM_FAULTY=m; }
+
+# checked_make VERSION: make's variables for the kernel itself
+checked_make() { [ "$1" != kcsan ] || echo KCSAN_SANITIZE=n; }
 
 # config_holds FILE CONFIG: each line of FILE is in CONFIG; Kconfig drops in
 # silence what it cannot have
@@ -56,14 +60,14 @@ config_holds() {
 	}
 }
 
-# compile_checked WORK CHROOT: the kernel and its modules, in the chroot
+# compile_checked WORK CHROOT VARIABLES: the kernel and its modules, in the chroot
 compile_checked() {
 	local inside=${1#"$2"}
 	run_in "$2" "cd $inside/linux
 			make ARCH=x86_64 KCONFIG_ALLCONFIG=$inside/config allnoconfig" &&
 		config_holds "$1/config" "$1/linux/.config" &&
 		run_in "$2" "cd $inside/linux
-			make ARCH=x86_64 \$JOBS bzImage modules
+			make ARCH=x86_64 \$JOBS $3 bzImage modules
 			make ARCH=x86_64 INSTALL_MOD_PATH=$inside/result modules_install"
 }
 
@@ -93,7 +97,7 @@ make_checked_build() {
 	tar -xf "$chroot"/usr/src/linux-source-*.tar.xz -C "$work/linux" --strip-components=1
 	checked_config "$1" >"$work/config"
 	if ! cat "$here"/kernels/*.patch | patch -d "$work/linux" -p1 -F0 ||
-		! compile_checked "$work" "$chroot"; then
+		! compile_checked "$work" "$chroot" "$(checked_make "$1")"; then
 		rm -rf "$work"
 		return 1
 	fi
@@ -111,7 +115,7 @@ checked_build() {
 	checked_toolchain
 	chroot=$REPLY
 	cached "build-$1" "$(key make_checked_build compile_checked config_holds \
-		keep_build_tree run_in "${chroot##*/}" "$(checked_config "$1")" \
+		keep_build_tree run_in "${chroot##*/}" "$(checked_config "$1")" "$(checked_make "$1")" \
 		"$(cat "$here"/kernels/*.patch)")" \
 		make_checked_build "$1" "$chroot"
 }
