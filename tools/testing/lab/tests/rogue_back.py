@@ -16,7 +16,7 @@ from rogue import (CANCEL, CLOSED, CLOSING, CONNECTED, FINISH, IDLE, INIT_WAIT, 
                    INITIALISING, SUBMIT, TRAILER, WRONG_VALUES, Rogue, Store, await_true, main,
                    place)
 
-# PCR_Read(16), whose duration in the TPM core is a short one
+# PCR_Read(16)
 READ = bytes.fromhex("8001000000140000017e00000001000b03000001")
 LENGTHS = (0, 1, 9, 10, 11, 4087, 4088, 4089, 4096, 4097, 1 << 31, (1 << 32) - 1)
 CAPACITY = 4096
