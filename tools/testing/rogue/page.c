@@ -3,7 +3,8 @@
  * The pages and the event channel, and /dev/vtpm-rogue:
  *
  *   write   the bytes go to the start of the page as they are, header included,
- *           the state last; then the other side is notified. From 8 bytes on
+ *           the state last; then the other side is notified. From 8 bytes on. A
+ *           reference of the second page that is 0 stays what it is
  *   read    waits until the state in the page is no longer the one written last
  *           (10 s at most: ETIMEDOUT), then returns the pages. With O_NONBLOCK
  *           it does not wait
@@ -143,10 +144,19 @@ static void page_number(void)
 	WRITE_ONCE(page_trailer()->sequence, last_sequence);
 }
 
-static void page_put(const u8 *bytes, size_t count)
+static void page_keep_reference(struct vtpm_shared_page *header, size_t count)
 {
-	const struct vtpm_shared_page *header = (const void *)bytes;
+	if (page_count == VTPM_EXTENSION_PAGES && header->nr_extra_pages &&
+	    count >= struct_size(header, extra_pages, 1) &&
+	    !header->extra_pages[0])
+		header->extra_pages[0] = page->extra_pages[0];
+}
 
+static void page_put(u8 *bytes, size_t count)
+{
+	struct vtpm_shared_page *header = (void *)bytes;
+
+	page_keep_reference(header, count);
 	memcpy((u8 *)page + sizeof(*page), bytes + sizeof(*page),
 	       count - sizeof(*page));
 	if (page_count == VTPM_EXTENSION_PAGES &&

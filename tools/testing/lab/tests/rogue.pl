@@ -4,7 +4,7 @@
 # rogue.pl STATE LOCALITY LENGTH HEX [nowait]: write a page header and a packet
 # through /dev/vtpm-rogue; unless told not to wait, print what the backend
 # answered: "STATE LENGTH HEX". With the exactly-once extension the packet lies
-# behind the grant reference of the second page, which is overwritten by zeroes.
+# behind the grant reference of the second page, which stays what it is.
 
 use strict;
 use warnings;

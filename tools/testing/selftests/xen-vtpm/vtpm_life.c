@@ -269,7 +269,8 @@ static void check_return(struct __test_metadata *_metadata, int controller,
 	EXPECT_EQ(0, info->capacity);
 	EXPECT_EQ(0, info->commands);
 	fd = serve(controller, info);
-	ASSERT_LE(0, fd);
+	ASSERT_LE(0, fd)
+		TH_LOG("%s", strerror(errno));
 	ASSERT_TRUE(await_event(controller, VTPM_EVENT_READY, info->domid,
 				&event));
 	EXPECT_EQ(info->id, event.id);
