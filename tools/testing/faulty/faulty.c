@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A module that does wrong on demand, to see that a kernel with checks finds it.
- * Its only test commits the fault that the parameter names; with "none" all is
- * well.
+ * While it is loaded it commits the fault that the parameter names; with "none" all is
+ * well. What it says is KTAP, though it is no test of KUnit's: some kernels run these
+ * before the parameter has been read.
  */
-#include <kunit/test.h>
 #include <linux/kthread.h>
 #include <linux/list.h>
 #include <linux/module.h>
@@ -96,13 +96,17 @@ static void list_added_twice(void)
 	list_add(&entry, &list);
 }
 
+static void no_time(struct timer_list *timer)
+{
+}
+
 static void active_timer_freed(void)
 {
 	struct timer_list *timer = kzalloc(sizeof(*timer), GFP_KERNEL);
 
 	if (!timer)
 		return;
-	timer_setup(timer, NULL, 0);
+	timer_setup(timer, no_time, 0);
 	mod_timer(timer, jiffies + 3600 * HZ);
 	kfree(timer);
 }
@@ -140,7 +144,7 @@ static int add_for_a_while(void *unused)
 	return 0;
 }
 
-static void data_race(void)
+static void racing(void)
 {
 	struct task_struct *other;
 
@@ -168,32 +172,31 @@ static const struct {
 	{ "active-timer-freed", active_timer_freed },
 	{ "rcu-without-lock", rcu_without_lock },
 	{ "shift-too-far", shift_too_far },
-	{ "data-race", data_race },
+	{ "data-race", racing },
 };
 
-static void commits_the_fault(struct kunit *test)
+static int __init faulty_init(void)
 {
 	size_t n;
 
 	for (n = 0; n < ARRAY_SIZE(faults); n++) {
-		if (!strcmp(faults[n].name, fault)) {
-			faults[n].commit();
-			return;
-		}
+		if (strcmp(faults[n].name, fault))
+			continue;
+		pr_info("KTAP version 1\n");
+		pr_info("1..1\n");
+		faults[n].commit();
+		pr_info("ok 1 committed: %s\n", fault);
+		return 0;
 	}
-	KUNIT_FAIL(test, "there is no fault '%s'", fault);
+	pr_err("there is no fault '%s'\n", fault);
+	return -EINVAL;
 }
+module_init(faulty_init);
 
-static struct kunit_case cases[] = {
-	KUNIT_CASE(commits_the_fault),
-	{}
-};
-
-static struct kunit_suite suite = {
-	.name = "faulty",
-	.test_cases = cases,
-};
-kunit_test_suite(suite);
+static void __exit faulty_exit(void)
+{
+}
+module_exit(faulty_exit);
 
 MODULE_DESCRIPTION("Faults for a kernel with checks to find");
 MODULE_LICENSE("GPL");
