@@ -37,7 +37,7 @@ checked_arguments() {
 	case $1 in
 	debug) echo slub_debug=FZPU page_poison=1 kmemleak=on ;;
 	kasan) echo kmemleak=on kasan.fault=panic ;;
-	kcsan) echo kmemleak=on kcsan.early_enable=1 ;;
+	kcsan) echo kmemleak=on kcsan.early_enable=1 kcsan.skip_watch=10 ;;
 	esac
 }
 
