@@ -20,8 +20,14 @@ KCOV_TRACE_PC = 0
 def main():
     kcov = os.open("/sys/kernel/debug/kcov", os.O_RDWR)
     fcntl.ioctl(kcov, KCOV_INIT_TRACE, WORDS)
-    area = mmap.mmap(kcov, WORDS * 8)
-    words = (ctypes.c_uint64 * WORDS).from_buffer(area)
+    # Python's own mmap() believes the file's size, which is 0.
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype = ctypes.c_void_p
+    area = libc.mmap(None, ctypes.c_size_t(WORDS * 8), mmap.PROT_READ | mmap.PROT_WRITE,
+                     mmap.MAP_SHARED, kcov, ctypes.c_long(0))
+    if area in (None, ctypes.c_void_p(-1).value):
+        sys.exit("kcov: mmap: %s" % os.strerror(ctypes.get_errno()))
+    words = (ctypes.c_uint64 * WORDS).from_address(area)
     fcntl.ioctl(kcov, KCOV_ENABLE, KCOV_TRACE_PC)
     words[0] = 0
     os.close(os.open(sys.argv[1], os.O_RDWR))
