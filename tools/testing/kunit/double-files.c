@@ -7,7 +7,6 @@
 #include "double.h"
 #include "redirected.h"
 
-#define FIRST_FD	3
 #define RESERVED	((struct file *)1)
 
 static DEFINE_SPINLOCK(files_lock);	/* protects the table */
@@ -66,12 +65,12 @@ int double_release(struct file *file)
 
 static bool fd_is_valid(int fd)
 {
-	return fd >= FIRST_FD && fd < FIRST_FD + DOUBLE_MAX;
+	return fd >= DOUBLE_FIRST_FD && fd < DOUBLE_FIRST_FD + DOUBLE_MAX;
 }
 
 struct file *double_file(int fd)
 {
-	struct file *file = fd_is_valid(fd) ? files[fd - FIRST_FD] : NULL;
+	struct file *file = fd_is_valid(fd) ? files[fd - DOUBLE_FIRST_FD] : NULL;
 
 	return file == RESERVED ? NULL : file;
 }
@@ -89,7 +88,7 @@ int double_close(int fd)
 	if (!file)
 		return -EBADF;
 	spin_lock(&files_lock);
-	files[fd - FIRST_FD] = NULL;
+	files[fd - DOUBLE_FIRST_FD] = NULL;
 	spin_unlock(&files_lock);
 	return double_release(file);
 }
@@ -107,7 +106,7 @@ int double_get_unused_fd_flags(unsigned int flags)
 	for (i = 0; i < DOUBLE_MAX && fd < 0; i++) {
 		if (!files[i]) {
 			files[i] = RESERVED;
-			fd = FIRST_FD + i;
+			fd = DOUBLE_FIRST_FD + i;
 		}
 	}
 	spin_unlock(&files_lock);
@@ -117,10 +116,10 @@ int double_get_unused_fd_flags(unsigned int flags)
 void double_put_unused_fd(unsigned int fd)
 {
 	spin_lock(&files_lock);
-	if (!fd_is_valid(fd) || files[fd - FIRST_FD] != RESERVED)
+	if (!fd_is_valid(fd) || files[fd - DOUBLE_FIRST_FD] != RESERVED)
 		double_wrong("put_unused_fd(%u) of one that is in use", fd);
 	else
-		files[fd - FIRST_FD] = NULL;
+		files[fd - DOUBLE_FIRST_FD] = NULL;
 	spin_unlock(&files_lock);
 }
 
@@ -140,10 +139,10 @@ struct file *double_anon_inode_getfile(const char *name,
 void double_fd_install(unsigned int fd, struct file *file)
 {
 	spin_lock(&files_lock);
-	if (!fd_is_valid(fd) || files[fd - FIRST_FD] != RESERVED)
+	if (!fd_is_valid(fd) || files[fd - DOUBLE_FIRST_FD] != RESERVED)
 		double_wrong("fd_install(%u) of one that was not reserved", fd);
 	else
-		files[fd - FIRST_FD] = file;
+		files[fd - DOUBLE_FIRST_FD] = file;
 	spin_unlock(&files_lock);
 }
 

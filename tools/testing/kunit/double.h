@@ -14,6 +14,7 @@
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/tpm.h>
+#include <linux/workqueue.h>
 
 #include <xen/grant_table.h>
 #include <xen/xenbus.h>
@@ -24,12 +25,18 @@
 /* The largest number of lines, mappings, rings, grants that exist at a time. */
 #define DOUBLE_MAX		8
 
+/* Descriptors begin here; at most DOUBLE_MAX are open. */
+#define DOUBLE_FIRST_FD		3
+
 /**
  * struct double_hooks - where a test can step in; NULL where it does not
  * @after_read: a driver has just read @size bytes at @from; any context
  * @during_copy: a copy to or from user memory is about to happen; process context
  * @on_notify: a driver has notified the other side; any context
  * @on_state: a driver goes to @state; process context
+ * @on_sleep: a driver sleeps; process context. Returns whether the driver is to look
+ *	again; otherwise its time is over, or where it has no limit it is killed
+ * @holds_work: delayed work does not run by itself, only by double_run_work()
  * @wants_freeze: what freezing() tells
  * @duration_ms: what tpm_calc_ordinal_duration() tells, in ms
  */
@@ -38,6 +45,8 @@ struct double_hooks {
 	void (*during_copy)(void);
 	void (*on_notify)(unsigned int irq);
 	void (*on_state)(struct xenbus_device *xdev, enum xenbus_state state);
+	bool (*on_sleep)(void);
+	bool holds_work;
 	bool wants_freeze;
 	unsigned int duration_ms;
 };
@@ -82,6 +91,10 @@ int double_close(int fd);
 int double_files_held(void);
 struct miscdevice *double_misc(void);
 void double_files_reset(void);
+
+/* double-sleep.c */
+bool double_run_work(struct delayed_work *work);
+void double_kill(bool kill);
 
 /* double-store.c */
 __printf(3, 4) void store_set(const char *dir, const char *node,

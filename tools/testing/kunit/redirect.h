@@ -16,10 +16,13 @@
 #include <linux/interrupt.h>
 #include <linux/module.h>
 #include <linux/poll.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 #include <linux/unaligned.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include <asm/sync_bitops.h>
 
@@ -94,6 +97,12 @@
 #undef put_user
 #define put_user			double_put_user
 #define put_unused_fd			double_put_unused_fd
+
+/* Sleeping, and work for later */
+#define mod_delayed_work		double_mod_delayed_work
+#define schedule			double_schedule
+#define schedule_delayed_work		double_schedule_delayed_work
+#define schedule_timeout		double_schedule_timeout
 
 /* The xenstore */
 #define xenbus_exists			double_xenbus_exists

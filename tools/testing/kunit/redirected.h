@@ -7,6 +7,7 @@
 #include <linux/interrupt.h>
 #include <linux/miscdevice.h>
 #include <linux/tpm.h>
+#include <linux/workqueue.h>
 
 #include <xen/grant_table.h>
 #include <xen/xenbus.h>
@@ -32,6 +33,14 @@ int double_get_unused_fd_flags(unsigned int flags);
 void double_put_unused_fd(unsigned int fd);
 int double_misc_register(struct miscdevice *misc);
 void double_misc_deregister(struct miscdevice *misc);
+
+/* double-sleep.c */
+void double_schedule(void);
+long double_schedule_timeout(long timeout);
+bool double_mod_delayed_work(struct workqueue_struct *queue,
+			     struct delayed_work *work, unsigned long delay);
+bool double_schedule_delayed_work(struct delayed_work *work,
+				  unsigned long delay);
 
 /* double-store.c */
 int double_xenbus_exists(struct xenbus_transaction xbt, const char *dir,

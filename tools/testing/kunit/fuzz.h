@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Programs: what the other side, the xenstore, engines and the TPM core do, in what order.
+ * Who writes one into a file of debugfs has it run, see README.md. The steps are those of
+ * tools/testing/fuzz/kernel, with the same numbers, so that both take each other's inputs.
+ */
+#ifndef _VTPM_KUNIT_FUZZ_H
+#define _VTPM_KUNIT_FUZZ_H
+
+#include <kunit/test.h>
+#include <linux/types.h>
+
+/**
+ * struct fuzz_step - one step of a program
+ * @what: number of the step in the target's table, modulo its size
+ * @a: depends on the step, as do @b, @c and @value
+ */
+struct fuzz_step {
+	u8 what;
+	u8 a;
+	u8 b;
+	u8 c;
+	u32 value;
+};
+
+/**
+ * struct fuzz_action - a line in a target's table of steps
+ * @run: does it
+ * @may: whether it can happen now, in the middle of another step; NULL: never
+ * @arms: does nothing by itself: what it has armed outlives it
+ */
+struct fuzz_action {
+	void (*run)(const struct fuzz_step *step);
+	bool (*may)(void);
+	bool arms;
+};
+
+/**
+ * struct fuzz_target - one of the drivers
+ * @name: of its file
+ * @actions: its table of steps
+ * @count: how many there are
+ * @open: registers the driver; fails @test if that is not possible
+ * @close: unregisters it; fails @test if something is left
+ * @begin: before each program
+ * @end: after it; then all that the program has made is gone
+ * @interrupt: handles an event if there is one; returns whether there was
+ * @check: what has to hold between any two steps
+ * @is_page: whether the other side can write at an address that the driver reads
+ * @page: the pages that both sides can write, and their size; NULL if there are none
+ */
+struct fuzz_target {
+	const char *name;
+	const struct fuzz_action *actions;
+	unsigned int count;
+	int (*open)(struct kunit *test);
+	void (*close)(struct kunit *test);
+	void (*begin)(void);
+	void (*end)(void);
+	bool (*interrupt)(void);
+	void (*check)(void);
+	bool (*is_page)(const void *at);
+	u8 *(*page)(size_t *size);
+};
+
+extern const struct fuzz_target fuzz_back, fuzz_front;
+
+/* What has to hold; the first that does not is the program's finding. */
+#define fuzz_require(condition)						\
+	do {								\
+		if (!(condition))					\
+			double_wrong("%s, line %d: does not hold: %s",	\
+				     __func__, __LINE__, #condition);	\
+	} while (0)
+
+/* Lengths at which something changes, and others. */
+u32 fuzz_length(u8 which);
+/* Each byte of these is 0; @size may be 0. */
+bool fuzz_is_zero(const void *bytes, size_t size);
+
+/* Writes to the pages as the other side: a field, or any place. */
+void fuzz_write_page(const struct fuzz_step *step);
+
+/* A number for a node of the store; NULL: there is no node. */
+const char *fuzz_value(u8 which);
+void fuzz_set_node(const char *dir, const char *node, const char *value);
+
+/* Where steps can happen in the middle of others. */
+bool fuzz_always(void);
+void fuzz_preempt(void);
+
+/* Steps that both tables have; they say what happens during the next one. */
+void fuzz_arm_write(const struct fuzz_step *step);
+void fuzz_arm_step(const struct fuzz_step *step);
+void fuzz_arm_failure(const struct fuzz_step *step);
+void fuzz_arm_signal(const struct fuzz_step *step);
+void fuzz_arm_nothing(const struct fuzz_step *step);
+
+#endif
