@@ -3,9 +3,9 @@
 #
 # Waiting for domains and their TPMs, with a bound each; for scripts in dom0.
 
-# await SECONDS COMMAND...: run it until it succeeds
+# await SECONDS COMMAND...: run it until it succeeds; TEST_PATIENCE times as long where all is slow
 await() {
-	local end=$((SECONDS + $1))
+	local end=$((SECONDS + $1 * ${TEST_PATIENCE:-1}))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ $SECONDS -lt $end ] || return 1
