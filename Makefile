@@ -91,7 +91,7 @@ storm:
 	@tools/testing/storm "$(WALKS)" "$(ATTACH)" "$(SEED)" "$(KERNEL)" $(TESTS)
 
 bench:
-	@tools/testing/bench
+	@tools/testing/bench/run
 
 fuzz:
 	@tools/testing/fuzz/run "$(TIME)" $(TARGETS)
