@@ -40,7 +40,8 @@ help:
 	@echo '                   work; SEED=N|random, TPM=2.0|1.2|both'
 	@echo '  storm            WALKS=10000 random states, ATTACH=1000 times attached, hostile'
 	@echo '                   frontends and backends for longer; SEED=N|random, KERNEL=debug|stock'
-	@echo '  bench            what durability costs on this disk; build/bench/report.json'
+	@echo '  bench            latency, scale and what durability costs, against peers and goals;'
+	@echo '                   KEYS="NAME..." measures some of them only, QUICK=1 less often'
 	@echo '  fuzz             TIME=600 seconds of random input to parsers and drivers; TARGETS="NAME..."'
 	@echo '  rogue            the test module that plays a hostile frontend or backend'
 
@@ -91,7 +92,7 @@ storm:
 	@tools/testing/storm "$(WALKS)" "$(ATTACH)" "$(SEED)" "$(KERNEL)" $(TESTS)
 
 bench:
-	@tools/testing/bench/run
+	@QUICK="$(QUICK)" tools/testing/bench/run $(KEYS)
 
 fuzz:
 	@tools/testing/fuzz/run "$(TIME)" $(TARGETS)

@@ -450,6 +450,7 @@ class Soak:
             "drain_us": summary([s[0] for s in suspends]),
             "quiesce_us": summary([s[1] for s in suspends]), "hook_us": summary(hooks),
             "idle_hook_us": summary(self.idle_hooks),
+            "hooks_us": hooks, "pauses_without_ms": [round(p, 3) for p in self.without_vtpm],
             "save_c_pause_ms": {"with_vtpm": with_vtpm, "without_vtpm": without},
             "save_c_pause_share": round(
                 statistics.median(hooks) / 1000 / without["median"], 4)

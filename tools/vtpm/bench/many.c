@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Many engines on one host, and as many swtpms: how long until all of them have answered
+ * their guest's Startup, the memory of each, how often they wake up while nobody asks for
+ * anything, and whether one that works notices the others. Guests are simulated: a socket is in
+ * the place of each connection.
+ *
+ *   bench-many DIRECTORY MEMORY COUNT ROUNDS [SECONDS]
+ *
+ * MEMORY is a directory on tmpfs. SECONDS is how long to count wake-ups; 0 or none, not at all.
+ * Prints what was measured in each round, as JSON.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "engine_run.h"
+
+#define COUNT_MAX	4000
+#define ROUNDS_MAX	100
+#define READS		2000	/* PCR_Reads in a sample */
+#define SETTLE_S	2	/* by then everything is in the stores */
+
+struct host {
+	const char *directory;
+	const char *memory;
+	unsigned int count;
+	struct engine_run engines[COUNT_MAX];
+	struct swtpm swtpms[COUNT_MAX];
+};
+
+struct results {
+	double engine_ms[ROUNDS_MAX];
+	double swtpm_ms[ROUNDS_MAX];
+	double engine_private_kb[ROUNDS_MAX];
+	double swtpm_private_kb[ROUNDS_MAX];
+	double alone_us[2][ROUNDS_MAX];	/* median, p99 */
+	double beside_us[2][ROUNDS_MAX];
+};
+
+static struct host host;
+static struct results results;
+
+/* --- engines */
+
+static void start_engine(unsigned int i, bool create)
+{
+	char store[PATH_MAX], state[PATH_MAX], uuid[40];
+	const struct engine_how how = {
+		.store = store, .memory = state, .tpm = "2.0", .uuid = uuid, .create = create,
+	};
+
+	snprintf(uuid, sizeof(uuid), "ab010000-0000-0000-0000-%012u", i);
+	snprintf(store, sizeof(store), "%s/%u", host.directory, i);
+	snprintf(state, sizeof(state), "%s/%u", host.memory, i);
+	host.engines[i] = engine_start(&how);
+	need(host.engines[i].pid > 0, "fork");
+}
+
+/* The command waits in the socket until the engine is up. */
+static void start_engines(unsigned int from, bool create)
+{
+	const struct packet startup = tpm2_startup();
+	uint64_t sequences[COUNT_MAX];
+	struct packet response;
+
+	for (unsigned int i = from; i < host.count; i++) {
+		start_engine(i, create);
+		sequences[i] = guest_send(host.engines[i].guest, &startup, 0);
+	}
+	for (unsigned int i = from; i < host.count; i++)
+		need(guest_receive(host.engines[i].guest, sequences[i], &response, 120000) &&
+		     !be32(response.bytes + 6), "the engine: Startup");
+}
+
+static void end_engines(void)
+{
+	const struct control_message msg = {
+		.type = CONTROL_SHUTDOWN, .value = CONTROL_POWER_OFF,
+	};
+
+	for (unsigned int i = 0; i < host.count; i++)
+		need(!control_send(host.engines[i].control, &msg, -1), "control");
+	for (unsigned int i = 0; i < host.count; i++)
+		need(engine_end(&host.engines[i]) == 0, "the engine's end");
+}
+
+/* --- swtpm */
+
+static void start_swtpms(void)
+{
+	char directory[PATH_MAX];
+
+	for (unsigned int i = 0; i < host.count; i++) {
+		snprintf(directory, sizeof(directory), "%s/swtpm-%u", host.directory, i);
+		need(!mkdir(directory, 0700) || errno == EEXIST, directory);
+		host.swtpms[i] = swtpm_start(directory, "not-need-init");
+	}
+	for (unsigned int i = 0; i < host.count; i++)
+		need(!swtpm_do(&host.swtpms[i], tpm2_startup()), "swtpm: Startup");
+}
+
+static void end_swtpms(void)
+{
+	for (unsigned int i = 0; i < host.count; i++)
+		swtpm_end(&host.swtpms[i]);
+}
+
+/* --- what the kernel says of them */
+
+/* The sum of the numbers behind one word or the other in a file. */
+static double sum_of(const char *path, const char *word, const char *other)
+{
+	FILE *file = fopen(path, "r");
+	char line[256];
+	double sum = 0;
+
+	need(file != NULL, path);
+	while (fgets(line, sizeof(line), file))
+		if (!strncmp(line, word, strlen(word)) || !strncmp(line, other, strlen(other)))
+			sum += strtod(strchr(line, ':') + 1, NULL);
+	fclose(file);
+	return sum;
+}
+
+/* Pages of files that nobody has written to are not counted: one more process shares them. */
+static double private_kb(pid_t pid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", pid);
+	return sum_of(path, "Private_Dirty:", "Private_Hugetlb:");
+}
+
+/* How often all threads of a process have given up the processor, or lost it. */
+static double switches_of(pid_t pid)
+{
+	char path[64], status[400];
+	struct dirent *entry;
+	double sum = 0;
+	DIR *tasks;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	tasks = opendir(path);
+	need(tasks != NULL, path);
+	while ((entry = readdir(tasks))) {
+		if (*entry->d_name == '.')
+			continue;
+		snprintf(status, sizeof(status), "%s/%s/status", path, entry->d_name);
+		sum += sum_of(status, "voluntary_ctxt_switches:", "nonvoluntary_ctxt_switches:");
+	}
+	closedir(tasks);
+	return sum;
+}
+
+static double switches(void)
+{
+	double sum = 0;
+
+	for (unsigned int i = 0; i < host.count; i++)
+		sum += switches_of(host.engines[i].pid);
+	return sum;
+}
+
+static double idle_switches(unsigned int seconds)
+{
+	const struct timespec settle = { .tv_sec = SETTLE_S }, measured = { .tv_sec = seconds };
+	double before;
+
+	nanosleep(&settle, NULL);
+	before = switches();
+	nanosleep(&measured, NULL);
+	return switches() - before;
+}
+
+/* --- rounds */
+
+/* Latency of the first engine: median and p99, in us. */
+static void sample(double *half, double *p99)
+{
+	const struct packet packet = tpm2_pcr_read(16);
+	double us[READS];
+
+	for (unsigned int i = 0; i < READS; i++) {
+		double begin = now_us();
+
+		need(!guest_do(host.engines[0].guest, packet), "PCR_Read");
+		us[i] = now_us() - begin;
+	}
+	*half = median(us, READS);
+	*p99 = us[READS * 99 / 100];
+}
+
+/* All at once; what each has of its own is looked at while all are there. */
+static void run_engines(unsigned int round)
+{
+	double begin = now_us(), kb = 0;
+
+	start_engines(0, false);
+	results.engine_ms[round] = (now_us() - begin) / 1e3;
+	for (unsigned int i = 0; i < host.count; i++)
+		kb += private_kb(host.engines[i].pid);
+	results.engine_private_kb[round] = kb / host.count;
+	sample(&results.beside_us[0][round], &results.beside_us[1][round]);
+	end_engines();
+}
+
+static void run_alone(unsigned int round)
+{
+	unsigned int count = host.count;
+
+	host.count = 1;
+	start_engines(0, false);
+	sample(&results.alone_us[0][round], &results.alone_us[1][round]);
+	end_engines();
+	host.count = count;
+}
+
+static void run_swtpms(unsigned int round)
+{
+	double begin = now_us(), kb = 0;
+
+	start_swtpms();
+	results.swtpm_ms[round] = (now_us() - begin) / 1e3;
+	for (unsigned int i = 0; i < host.count; i++)
+		kb += private_kb(host.swtpms[i].pid);
+	results.swtpm_private_kb[round] = kb / host.count;
+	end_swtpms();
+}
+
+static json_t *run(unsigned int rounds)
+{
+	for (unsigned int round = 0; round < rounds; round++) {
+		run_engines(round);
+		run_swtpms(round);
+		run_alone(round);
+	}
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 "engine_ms", json_numbers(results.engine_ms, rounds),
+			 "swtpm_ms", json_numbers(results.swtpm_ms, rounds),
+			 "engine_private_kb", json_numbers(results.engine_private_kb, rounds),
+			 "swtpm_private_kb", json_numbers(results.swtpm_private_kb, rounds),
+			 "alone_median_us", json_numbers(results.alone_us[0], rounds),
+			 "alone_p99_us", json_numbers(results.alone_us[1], rounds),
+			 "beside_median_us", json_numbers(results.beside_us[0], rounds),
+			 "beside_p99_us", json_numbers(results.beside_us[1], rounds));
+}
+
+/* Two sockets for each. */
+static void allow_files(void)
+{
+	struct rlimit limit;
+
+	need(!getrlimit(RLIMIT_NOFILE, &limit), "the limit of open files");
+	limit.rlim_cur = limit.rlim_max;
+	need(!setrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur > 4 * host.count,
+	     "the limit of open files");
+}
+
+/* New TPMs, which no round counts. */
+static void make(void)
+{
+	start_engines(0, true);
+	end_engines();
+	start_swtpms();
+	end_swtpms();
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int rounds, seconds;
+	json_t *json;
+
+	host.count = argc > 3 ? atoi(argv[3]) : 0;
+	rounds = argc > 4 ? atoi(argv[4]) : 0;
+	seconds = argc > 5 ? atoi(argv[5]) : 0;
+	if (!host.count || host.count > COUNT_MAX || !rounds || rounds > ROUNDS_MAX) {
+		fprintf(stderr, "Usage: bench-many DIRECTORY MEMORY COUNT ROUNDS [SECONDS]\n"
+			"COUNT is 1 to %d, ROUNDS 1 to %d\n", COUNT_MAX, ROUNDS_MAX);
+		return 2;
+	}
+	host.directory = argv[1];
+	host.memory = argv[2];
+	allow_files();
+	make();
+	json = run(rounds);
+	if (seconds) {
+		start_engines(0, false);
+		json_object_set_new(json, "idle_switches", json_real(idle_switches(seconds)));
+		json_object_set_new(json, "idle_seconds", json_integer(seconds));
+		end_engines();
+	}
+	print_json(json);
+	return 0;
+}

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BENCH_WITHOUT_KEEP_H
+#define BENCH_WITHOUT_KEEP_H
+
+/* In the environment of a bench engine: it does not keep its volatile state. */
+#define WITHOUT_KEEP	"BENCH_WITHOUT_KEEP"
+
+#endif
