@@ -10,10 +10,8 @@
 
 #include "bench.h"
 
-void need(bool ok, const char *what)
+void die(const char *what)
 {
-	if (ok)
-		return;
 	fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, what, strerror(errno));
 	exit(1);
 }

@@ -13,11 +13,21 @@
 #include "guest.h"
 
 /**
- * need() - end the program unless something went well
- * @ok: whether it did
+ * die() - end the program
  * @what: what is at fault; errno's text goes with it
  */
-void need(bool ok, const char *what);
+void die(const char *what) __attribute__((noreturn));
+
+/**
+ * need() - end the program unless something went well
+ * @ok: whether it did
+ * @what: as above
+ */
+static inline void need(bool ok, const char *what)
+{
+	if (!ok)
+		die(what);
+}
 
 /** now_us() - CLOCK_MONOTONIC in us */
 double now_us(void);

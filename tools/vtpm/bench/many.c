@@ -68,7 +68,7 @@ static void start_engine(unsigned int i, bool create)
 static void start_engines(unsigned int from, bool create)
 {
 	const struct packet startup = tpm2_startup();
-	uint64_t sequences[COUNT_MAX];
+	uint64_t sequences[COUNT_MAX] = { 0 };
 	struct packet response;
 
 	for (unsigned int i = from; i < host.count; i++) {
@@ -278,9 +278,9 @@ int main(int argc, char **argv)
 	unsigned int rounds, seconds;
 	json_t *json;
 
-	host.count = argc > 3 ? atoi(argv[3]) : 0;
-	rounds = argc > 4 ? atoi(argv[4]) : 0;
-	seconds = argc > 5 ? atoi(argv[5]) : 0;
+	host.count = argc > 3 ? strtoul(argv[3], NULL, 10) : 0;
+	rounds = argc > 4 ? strtoul(argv[4], NULL, 10) : 0;
+	seconds = argc > 5 ? strtoul(argv[5], NULL, 10) : 0;
 	if (!host.count || host.count > COUNT_MAX || !rounds || rounds > ROUNDS_MAX) {
 		fprintf(stderr, "Usage: bench-many DIRECTORY MEMORY COUNT ROUNDS [SECONDS]\n"
 			"COUNT is 1 to %d, ROUNDS 1 to %d\n", COUNT_MAX, ROUNDS_MAX);
