@@ -108,7 +108,7 @@ class Bench:
 
     def stock(self):
         """Both frontends with a TPM 1.2, which is what mainline's takes every TPM for."""
-        self.lab.create("g1")
+        self.lab.create("g1", [hosts.OLD])
         self.lab.create("g2")
         ours, stock = self.lab.client("g1"), self.lab.client("g2")
         first = Device(ours, "ours", self.lab.device("g1", hosts.OLD))
