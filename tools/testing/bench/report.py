@@ -11,7 +11,6 @@ import statistics
 import sys
 
 import keys
-import plots
 
 # Worse than the reference by less than this is not said, whatever the spread.
 NOISE = 0.10
@@ -50,9 +49,10 @@ class Report:
         report = {}
         for key in self.options.key:
             how, here, there = keys.KEYS[key]
-            have = [block for block in here + there if block in self.blocks]
-            if not have:
-                self.problems[key] = "nothing was measured for it"
+            missing = [block for block in here + there if block not in self.blocks]
+            if missing:
+                self.problems[key] = "was not measured: %s" % ", ".join(missing)
+            if len(missing) == len(here + there):
                 continue
             try:
                 report[key] = how(self.blocks)
@@ -78,7 +78,7 @@ class Report:
 
     def latencies(self):
         return {name: {"median": statistics.median(values), "p99": keys.quantile(values, .99),
-                       "count": len(values)} for name, values in self.series()}
+                       "count": len(values)} for name, values in self.series() if values}
 
     def worse(self, report):
         """Worse than the reference by more than both spreads and the noise."""
@@ -161,6 +161,7 @@ def main():
     text = work.markdown(report)
     with open(work.path("report.md"), "w") as file:
         file.write(text)
+    import plots                # only here is there need of matplotlib
     plots.draw(options.directory, work.blocks, dict(work.series()))
     print(text)
     print("bench: %s" % work.path("report.json"))
