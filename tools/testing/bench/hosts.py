@@ -27,7 +27,7 @@ STOCK = vtpm(4, "tpm-version = 1.2\n")
 EXTRA = vtpm(5)
 LOADS = [vtpm(10 + number) for number in range(8)]
 
-# Each guest's vTPMs; g2 has mainline's frontend.
+# What vTPMs each guest has unless somebody asks for others; g2 has mainline's frontend.
 GUESTS = {"g1": [MAIN, PLAIN], "g2": [STOCK], "g3": LOADS}
 
 TRACE = "/sys/kernel/debug/tracing"
@@ -47,10 +47,9 @@ class Lab:
     def __init__(self, tool):
         self.tool = tool
         self.up = {}
-        for group in [*GUESTS.values(), [EXTRA]]:
-            for each in group:
-                with open("/etc/xen-vtpm/vtpm.d/%s.conf" % each.uuid, "w") as file:
-                    file.write(each.policy)
+        for each in (MAIN, PLAIN, OLD, STOCK, EXTRA, *LOADS):
+            with open("/etc/xen-vtpm/vtpm.d/%s.conf" % each.uuid, "w") as file:
+                file.write(each.policy)
 
     @staticmethod
     def run(*words, seconds=180):
@@ -91,7 +90,7 @@ class Lab:
             return
         self.destroy(name)
         self.run("xl", "create", self.config(name, vtpms))
-        self.run("guest-wait", name)
+        self.run("guest-wait", name, "300", seconds=310)
         self.up[name] = vtpms
         for number in range(len(vtpms)):
             path = "/dev/tpm%d" % number
@@ -203,7 +202,7 @@ class Lab:
             self.run("xl", "save", name, image)
             self.run("xl", "restore", image)
             os.unlink(image)
-        self.run("guest-wait", name)
+        self.run("guest-wait", name, "300", seconds=310)
         last = "complete" if kind == "cancelled" else "connected"
         lines = []
 

@@ -57,10 +57,10 @@ class Bench:
             if null.hear("null") != "ready":
                 raise Failed("the null engine does not start")
             guest.ask("bind 0 %s" % echo.hear("echo"))
-            rounds, seconds = self.amount(40, 60)
+            rounds, seconds = self.amount(60, 60)
             return by_turns({
-                "relay": lambda: device.time(commands.SMALLEST, 60),
-                "pingpong": lambda: self.ping(guest, 60)}, rounds, seconds) | {
+                "relay": lambda: device.time(commands.SMALLEST, 40),
+                "pingpong": lambda: self.ping(guest, 40)}, rounds, seconds) | {
                     "GetRandom with an engine": [engine]}
         finally:
             echo.end()
@@ -86,7 +86,7 @@ class Bench:
                     series[side, name] = \
                         lambda device=device, command=command, count=count: \
                         device.time(command, count)
-            rounds, seconds = self.amount(30, 150)
+            rounds, seconds = self.amount(60, 180)
             measured = by_turns(series, rounds, seconds)
             here.end()
             guest.end()
@@ -99,9 +99,9 @@ class Bench:
         key = device.do(commands.CREATE_SIGNING_KEY)[20:28]
         device.do(commands.NV_WRITE.replace(commands.NUMBERED, "00000000"))
         return {
-            "PCR_Read": (commands.PCR_READ, 40), "GetRandom": (commands.GET_RANDOM, 40),
-            "PCR_Extend": (commands.PCR_EXTEND, 40), "NV_Write": (commands.NV_WRITE, 20),
-            "Sign P-256": (commands.sign(key), 10),
+            "PCR_Read": (commands.PCR_READ, 20), "GetRandom": (commands.GET_RANDOM, 20),
+            "PCR_Extend": (commands.PCR_EXTEND, 20), "NV_Write": (commands.NV_WRITE, 10),
+            "Sign P-256": (commands.sign(key), 5),
         }
 
     # --- mainline's frontend
