@@ -3,7 +3,7 @@
 """What make bench has measured, as keys with goals: report.json, report.md, and plots.
 
     report.py --parts machine|lab [KEY]...      which blocks these keys need
-    report.py --directory DIR --reference FILE [--quick] [KEY]..."""
+    report.py --directory DIR --reference FILE [--load N] [--quick] [KEY]..."""
 import argparse
 import json
 import os
@@ -14,6 +14,8 @@ import keys
 
 # Worse than the reference by less than this is not said, whatever the spread.
 NOISE = 0.10
+# Processes that ran before it began, on average over a minute.
+BUSY = 0.7
 
 
 def parts(place, wanted):
@@ -60,6 +62,7 @@ class Report:
                 self.problems[key] = "cannot be computed: %r" % error
         report["latency_us"] = self.latencies()
         report["facts"] = {name: raw.get("facts") for name, raw in self.raw.items()}
+        report["load_before"] = self.options.load
         report["seconds"] = {name: raw.get("seconds") for name, raw in self.raw.items()}
         report["quick"] = self.options.quick
         report["worse"] = self.worse(report)
@@ -108,6 +111,9 @@ class Report:
     def markdown(self, report):
         lines = ["# make bench%s" % (" (QUICK=1: for a first look only)"
                                      if report["quick"] else ""), ""]
+        if report["load_before"] > BUSY:
+            lines += ["**Other processes ran on this machine before it began (load %.1f): "
+                      "latencies are not to be trusted.**" % report["load_before"], ""]
         for place, facts in report["facts"].items():
             if facts:
                 lines.append("- %s: %s" % (
@@ -143,6 +149,7 @@ def main():
     parser.add_argument("--parts", choices=("machine", "lab"))
     parser.add_argument("--directory")
     parser.add_argument("--reference")
+    parser.add_argument("--load", type=float, default=0, help="of the machine, before it began")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("key", nargs="*")
     options = parser.parse_args()
