@@ -35,8 +35,9 @@ PROBES = {
     "suspend": "p:bench/suspend xen_tpmfront:tpmfront_suspend",
     "suspended": "r:bench/suspended xen_tpmfront:tpmfront_suspend",
     "resume": "p:bench/resume xen_tpmfront:tpmfront_resume",
-    "connected": "r:bench/connected xen_tpmfront:tpmfront_link_connected",
+    "connected": "p:bench/connected xen_tpmfront:tpmfront_page_open",
     "complete": "r:bench/complete xen_tpmfront:tpmfront_complete",
+    "response": "p:bench/response xen_tpmfront:tpmfront_recv",
 }
 STATE = "/var/lib/xen-vtpm"
 
@@ -203,19 +204,23 @@ class Lab:
             self.run("xl", "restore", image)
             os.unlink(image)
         self.run("guest-wait", name, "300", seconds=310)
-        last = "complete" if kind == "cancelled" else "connected"
-        lines = []
+        self.await_true("the guest uses its TPM again",
+                        lambda: "first_response" in self.came_by(name))
+        return self.came_by(name)
 
-        def came_by():
-            lines[:] = self.ssh(name, "cat %s/trace" % TRACE).splitlines()
-            return any(": %s:" % last in line for line in lines)
-
-        self.await_true("the guest has resumed", came_by)
+    def came_by(self, name):
+        """What the guest's kernel has noted, in ms of its own clock: of each event the first one,
+        and the first response of all that came after the suspend."""
         events = {}
-        for line in lines:
+        for line in self.ssh(name, "cat %s/trace" % TRACE).splitlines():
             found = re.search(r" (\d+\.\d+): (\w+): ", line)
-            if found and found.group(2) in PROBES:
-                events[found.group(2)] = 1000 * float(found.group(1))
+            if not found or found.group(2) not in PROBES:
+                continue
+            event, ms = found.group(2), 1000 * float(found.group(1))
+            if event != "response":
+                events.setdefault(event, ms)
+            elif "complete" in events or "resume" in events:
+                events.setdefault("first_response", ms)
         return events
 
     def soak(self, plan):
