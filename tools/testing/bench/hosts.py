@@ -125,11 +125,8 @@ class Lab:
         return not subprocess.run(["guest", name, "test -c " + path], capture_output=True,
                                   stdin=subprocess.DEVNULL, check=False).returncode
 
-    def client_words(self, name):
-        return "guest", name, self.tool + " client"
-
     def client(self, name):
-        return Tool(*self.client_words(name))
+        return Tool("guest", name, self.tool + " client")
 
     def device(self, name, wanted):
         """The device of this vTPM; their order in the guest is that in which they came up."""
