@@ -120,8 +120,9 @@ class Report:
                     {"machine": "This machine", "lab": "The emulated Xen host"}[place],
                     ", ".join("%s %s" % (name.replace("_", " "), value)
                               for name, value in facts.items())))
-        lines += ["", *self.table(report), "", "| Latency in µs | Median | p99 | Samples |",
-                  "|---|---|---|---|"]
+        lines += ["", *self.table(report)]
+        if report["latency_us"]:
+            lines += ["", "| Latency in µs | Median | p99 | Samples |", "|---|---|---|---|"]
         lines += ["| %s | %d | %d | %d |" % (name, each["median"], each["p99"], each["count"])
                   for name, each in report["latency_us"].items()]
         if report["worse"]:
