@@ -148,12 +148,18 @@ class Lab:
     def start_daemon(self):
         self.run("lab-vtpmd", "start")
 
+    def vtpms(self):
+        return json.loads(self.run("vtpmctl", "list", "--json"))["vtpms"]
+
     def pids(self):
-        """vtpmd and all engines."""
+        """(vtpmd, [all engines])"""
         with open("/run/lab-vtpmd.pid") as file:
-            pids = [int(file.read())]
-        vtpms = json.loads(self.run("vtpmctl", "list", "--json"))["vtpms"]
-        return pids + [each["pid"] for each in vtpms if each.get("pid")]
+            daemon = int(file.read())
+        return daemon, [each["pid"] for each in self.vtpms() if each.get("pid")]
+
+    def commands_done(self):
+        return sum(connection["commands"] for each in self.vtpms()
+                   for connection in each["connections"])
 
     # --- a TPM of dom0's own
 

@@ -93,9 +93,9 @@ def idle_wakeups_per_s(blocks):
                 [part["idle_switches"] / part["idle_seconds"]], 0)
     if "many" in blocks:
         part = blocks["many"]["idle_wakeups"]
-        for name in ("switches", "interrupts"):
+        for name, count in part["by"].items():
             result["%d vTPMs on Xen, %s" % (part["vtpms"], name)] = entry(
-                [part[name] / part["seconds"]], 0)
+                [count / part["seconds"]], 0)
     return result
 
 
