@@ -17,21 +17,28 @@ def save(directory, name):
     pyplot.close()
 
 
-def curve(values, label):
+def curve(values, **how):
     """The share of all that took at most as long."""
     values = sorted(values)
-    pyplot.plot(values, [(i + 1) / len(values) for i in range(len(values))], label=label)
+    pyplot.plot(values, [(i + 1) / len(values) for i in range(len(values))], **how)
 
 
 def latencies(directory, series):
-    pyplot.figure(figsize=(9, 6))
-    for name, values in series.items():
-        curve(values, name)
-    pyplot.xscale("log")
-    pyplot.xlabel("latency in µs")
-    pyplot.ylabel("share of all")
-    pyplot.grid(True, which="both", alpha=.3)
-    pyplot.legend(fontsize=7, loc="lower right")
+    """One picture for each block; a colour is what is done, a style is the side."""
+    blocks = list(dict.fromkeys(block for block, _, _, _ in series))
+    figure, axes = pyplot.subplots(len(blocks), 1, figsize=(9, 4 * len(blocks)), squeeze=False)
+    for axis, block in zip(axes[:, 0], blocks):
+        pyplot.sca(axis)
+        whats, sides = {}, {}
+        for _, what, side, values in filter(lambda each: each[0] == block, series):
+            curve(values, color="C%d" % whats.setdefault(what, len(whats)), label="%s, %s" % (
+                side, what), linestyle=("-", "--", ":")[sides.setdefault(side, len(sides))])
+        axis.set_xscale("log")
+        axis.set_xlabel("latency in µs")
+        axis.set_ylabel("share of all")
+        axis.grid(True, which="both", alpha=.3)
+        axis.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
+    figure.tight_layout()
     save(directory, "latency")
 
 
@@ -101,7 +108,7 @@ def timeline(directory, resume):
         axis.set_title("suspend, %s" % kind, fontsize=9)
         axis.set_xlabel("ms of the guest's clock since the hook was called", fontsize=8)
         axis.set_yticks([])
-        axis.legend(fontsize=7)
+        axis.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
     pyplot.tight_layout()
     save(directory, "suspend")
 

@@ -70,18 +70,20 @@ class Report:
         return report
 
     def series(self):
-        """Latency in us of everything that was sampled, by name."""
-        for block in ("relay", "commands", "stock"):
-            for name, part in self.blocks.get(block, {}).items():
-                if isinstance(part, dict):
-                    for side, rounds in part.items():
-                        yield "%s, %s" % (side, name), sum(rounds, [])
-                elif isinstance(part, list):
-                    yield name.replace("/", ", "), sum(part, [])
+        """(block, what, side, latencies in us) of all that was sampled."""
+        for mode, part in self.blocks.get("relay", {}).items():
+            if isinstance(part, dict):
+                for side, rounds in part.items():
+                    yield "relay", mode, side, sum(rounds, [])
+        for block in ("commands", "stock"):
+            for name, rounds in self.blocks.get(block, {}).items():
+                side, what = name.split("/")
+                yield block, what, side, sum(rounds, [])
 
     def latencies(self):
-        return {name: {"median": statistics.median(values), "p99": keys.quantile(values, .99),
-                       "count": len(values)} for name, values in self.series() if values}
+        return {"%s, %s" % (side, what): {
+            "median": statistics.median(values), "p99": keys.quantile(values, .99),
+            "count": len(values)} for _, what, side, values in self.series() if values}
 
     def worse(self, report):
         """Worse than the reference by more than both spreads and the noise."""
@@ -170,7 +172,7 @@ def main():
     with open(work.path("report.md"), "w") as file:
         file.write(text)
     import plots                # only here is there need of matplotlib
-    plots.draw(options.directory, work.blocks, dict(work.series()))
+    plots.draw(options.directory, work.blocks, list(work.series()))
     print(text)
     print("bench: %s" % work.path("report.json"))
     sys.exit(bool(report["problems"]))
