@@ -25,8 +25,8 @@
 
 #define COUNT_MAX	4000
 #define ROUNDS_MAX	100
-#define READS		2000	/* PCR_Reads in a sample */
-#define SETTLE_S	2	/* by then everything is in the stores */
+#define READS		20000	/* PCR_Reads in a sample */
+#define SETTLE_S	2	/* by then everything is in the stores, which is no event */
 
 struct host {
 	const char *directory;
@@ -169,12 +169,19 @@ static double switches(void)
 	return sum;
 }
 
+static void settle(void)
+{
+	static const struct timespec pause = { .tv_sec = SETTLE_S };
+
+	nanosleep(&pause, NULL);
+}
+
 static double idle_switches(unsigned int seconds)
 {
-	const struct timespec settle = { .tv_sec = SETTLE_S }, measured = { .tv_sec = seconds };
+	const struct timespec measured = { .tv_sec = seconds };
 	double before;
 
-	nanosleep(&settle, NULL);
+	settle();
 	before = switches();
 	nanosleep(&measured, NULL);
 	return switches() - before;
@@ -186,8 +193,9 @@ static double idle_switches(unsigned int seconds)
 static void sample(double *half, double *p99)
 {
 	const struct packet packet = tpm2_pcr_read(16);
-	double us[READS];
+	static double us[READS];
 
+	settle();
 	for (unsigned int i = 0; i < READS; i++) {
 		double begin = now_us();
 
@@ -208,10 +216,12 @@ static void run_engines(unsigned int round)
 	for (unsigned int i = 0; i < host.count; i++)
 		kb += private_kb(host.engines[i].pid);
 	results.engine_private_kb[round] = kb / host.count;
-	sample(&results.beside_us[0][round], &results.beside_us[1][round]);
+	if (host.count > 1)
+		sample(&results.beside_us[0][round], &results.beside_us[1][round]);
 	end_engines();
 }
 
+/* One, which the others are compared with. */
 static void run_alone(unsigned int round)
 {
 	unsigned int count = host.count;
@@ -235,22 +245,32 @@ static void run_swtpms(unsigned int round)
 	end_swtpms();
 }
 
+static void set_numbers(json_t *json, const char *name, const double *values, unsigned int count)
+{
+	need(!json_object_set_new(json, name, json_numbers(values, count)), "out of memory");
+}
+
 static json_t *run(unsigned int rounds)
 {
+	json_t *json = json_object();
+
 	for (unsigned int round = 0; round < rounds; round++) {
 		run_engines(round);
 		run_swtpms(round);
-		run_alone(round);
+		if (host.count > 1)
+			run_alone(round);
 	}
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-			 "engine_ms", json_numbers(results.engine_ms, rounds),
-			 "swtpm_ms", json_numbers(results.swtpm_ms, rounds),
-			 "engine_private_kb", json_numbers(results.engine_private_kb, rounds),
-			 "swtpm_private_kb", json_numbers(results.swtpm_private_kb, rounds),
-			 "alone_median_us", json_numbers(results.alone_us[0], rounds),
-			 "alone_p99_us", json_numbers(results.alone_us[1], rounds),
-			 "beside_median_us", json_numbers(results.beside_us[0], rounds),
-			 "beside_p99_us", json_numbers(results.beside_us[1], rounds));
+	set_numbers(json, "engine_ms", results.engine_ms, rounds);
+	set_numbers(json, "swtpm_ms", results.swtpm_ms, rounds);
+	set_numbers(json, "engine_private_kb", results.engine_private_kb, rounds);
+	set_numbers(json, "swtpm_private_kb", results.swtpm_private_kb, rounds);
+	if (host.count == 1)
+		return json;
+	set_numbers(json, "alone_median_us", results.alone_us[0], rounds);
+	set_numbers(json, "alone_p99_us", results.alone_us[1], rounds);
+	set_numbers(json, "beside_median_us", results.beside_us[0], rounds);
+	set_numbers(json, "beside_p99_us", results.beside_us[1], rounds);
+	return json;
 }
 
 /* Two sockets for each. */
