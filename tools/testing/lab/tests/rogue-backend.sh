@@ -13,10 +13,15 @@ seed=${STORM_SEED:-1}
 back() { points python3 "$tests/rogue_back.py" "$1" g1 "$domain" "${@:2}"; }
 complaints() { guest g1 "dmesg | grep -cE 'WARNING:|BUG:|Oops|Call Trace:|blocked for more'"; }
 
+# at_work: note what is to be there afterwards
+at_work() {
+	domain=$(domid g1)
+	extend g1
+	value=$(pcr g1)
+}
+
 need "a guest with a TPM" ready g1
-domain=$(domid g1)
-extend g1
-value=$(pcr g1)
+at_work
 need "the hostile backend loads" modprobe xen-tpmrogue backend=1
 back take
 back lengths
@@ -37,13 +42,15 @@ check "and in bounded time" test $((SECONDS - before)) -lt 60
 rm -f "$images/quiesce.image"
 back good
 
+# With the extension the guest says what it was told, and the TPM knows nothing of it.
 back give
-check "the real TPM is there again" wait_tpm g1
-is "and goes on where it was" "$(pcr g1)" "$value"
+check "the real TPM finds that the guest was elsewhere" await 30 shows "$(uuid_of g1)" session apart
+check "a boot brings them together" fresh g1
+at_work
 
 back take
-back kept
 back hoard
+back kept
 back register
 back give
 check "the real TPM is there once more" wait_tpm g1

@@ -98,9 +98,7 @@ class Backend:
         self.rogue = Rogue()
 
     def give_back(self):
-        self.state(CLOSED)
-        self.await_front(CLOSED)
-        self.rogue.control("unmap")
+        self.close()
         self.driver("xen-tpmrogue", "unbind")
         self.driver("xen-tpmback", "bind")
         self.await_front(CONNECTED)
