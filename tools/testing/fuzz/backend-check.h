@@ -24,8 +24,9 @@
  * @sequence: of the request
  * @begin: the last BEGIN
  * @reads: how many requests were read
- * @answering: a call of write() is under way, and @asked was set when it began
- * @reads_before: likewise @reads
+ * @writing: a call of write() is under way
+ * @answering: it can be an answer: @asked was set when it began, or has been since
+ * @reads_before: @reads when that was so
  * @answered: the guest has been given this answer
  * @answer: what is written last
  * @size: its bytes
@@ -43,6 +44,7 @@ struct engine {
 	uint64_t sequence;
 	struct vtpm_begin begin;
 	unsigned int reads;
+	bool writing;
 	bool answering;
 	unsigned int reads_before;
 	bool answered;
