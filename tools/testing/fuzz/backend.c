@@ -220,6 +220,8 @@ static void controller_accepts(const struct step *step)
 	fresh.raw = accept.mode;
 	fresh.localities = accept.localities;
 	fresh.features = accept.features;
+	/* One that fails in the end has been an engine, too. */
+	accepts++;
 	fd = controller->f_op->unlocked_ioctl(controller, VTPM_IOC_ACCEPT, (unsigned long)&accept);
 	require(fd < (int)SHIM_FDS);
 	if (fd < 0)
@@ -228,7 +230,6 @@ static void controller_accepts(const struct step *step)
 	require(accept.mode <= 1 && (!accept.features || (accept.features == 3 && !accept.mode)));
 	require(!accept.reserved[0] && !accept.reserved[1] && !accept.reserved[2]);
 	engines[fd] = fresh;
-	accepts++;
 }
 
 /* Engines. */
