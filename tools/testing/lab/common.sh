@@ -6,7 +6,7 @@
 cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/xen-vtpm
 
 # Exit statuses of the lab's own; README.md lists them.
-status_usage=2 status_complaint=99 status_timeout=124 status_lab=125
+status_usage=2 status_emulator=98 status_complaint=99 status_timeout=124 status_lab=125
 
 say() { echo "lab: $*" >&2; }
 

@@ -35,9 +35,18 @@ allowed() {
 	fi
 }
 
+# What QEMU does to PVH guests now and then: the state of a virtual CPU is lost when it leaves
+# guest mode. Nothing that a driver does in a guest ends like this.
+lost_by_emulator='^\(XEN\) d[0-9]+v[0-9]+ Triple fault'
+
 # judge: exit with the run's status
 judge() {
 	local lines
+	if grep -aqE "$lost_by_emulator" "$out/logs/console.log"; then
+		say "the emulator lost a guest's registers; the run says nothing, repeat it:"
+		grep -aE -A 5 "$lost_by_emulator" "$out/logs/console.log" | tr -d '\r' >&2
+		exit "$status_emulator"
+	fi
 	lines=$(complaints | allowed)
 	if [ "$outcome" = fail ] || [ "$outcome" = timeout ] || [ "$outcome" = ended ]; then
 		say "$reason"
