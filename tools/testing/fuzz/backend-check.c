@@ -2,8 +2,6 @@
 /* What has to hold, whatever guest, engines and controller do: see backend.c. */
 #include "backend-check.h"
 
-#define SET_LOCALITY	0x20001000U
-
 struct engine engines[SHIM_FDS];
 struct file *controller;
 unsigned int controller_busy, device_count, accepts;
@@ -214,21 +212,15 @@ void check_info(const struct vtpm_info *info)
 
 static void check_command(const struct tpmback_conn *conn, const uint8_t *command, size_t size)
 {
-	uint32_t tag;
-
-	require(size >= TPM_COMMAND_HEADER);
-	require(size <= (conn->extended ? VTPM_PACKET_MAX : VTPM_PACKET_MAX_SINGLE));
-	tag = get_be(command, 2);
-	require((tag >= 0xc1 && tag <= 0xc3) || tag == 0x8001 || tag == 0x8002);
-	require(get_be(command + 2, 4) == size);
-	require(get_be(command + 6, 4) != SET_LOCALITY);
+	require(step_is_command(command, size, conn->extended ? VTPM_PACKET_MAX :
+				VTPM_PACKET_MAX_SINGLE));
 }
 
 /* A raw engine gets the locality in the only command that the guest cannot give it. */
 static void check_raw(struct engine *engine, const struct tpmback_conn *conn,
 		      const uint8_t *packet, size_t size)
 {
-	engine->setting = size == TPM_SET_LOCALITY_SIZE && get_be(packet + 6, 4) == SET_LOCALITY;
+	engine->setting = size == TPM_SET_LOCALITY_SIZE && get_be(packet + 6, 4) == STEP_SET_LOCALITY;
 	if (engine->setting) {
 		engine->set = packet[10];
 		require(engine->set < TPM_LOCALITIES && engine->localities & BIT(engine->set));

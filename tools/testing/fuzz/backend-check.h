@@ -8,7 +8,6 @@
 #include "tpmback.h"
 
 #define MAX_DEVICES	3U
-#define MAX_PACKET	(sizeof(struct vtpm_request) + VTPM_MAX_TRANSFER)
 
 /**
  * struct engine - what has been seen through a descriptor
@@ -48,7 +47,7 @@ struct engine {
 	bool answering;
 	unsigned int reads_before;
 	bool answered;
-	uint8_t answer[MAX_PACKET + 64];
+	uint8_t answer[STEP_MAX_REQUEST + 64];
 	size_t size;
 };
 

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * xen-tpmback, whole, against a guest, engines and a controller that do what they like, on
- * the kernel that kernel/shim.h makes. An input is a program of steps: actions[] has them.
+ * the kernel that kernel/shim.h makes. An input is a program of BACKEND_STEPS.
  * What has to hold is in backend-check.c.
  */
 #include "backend-check.h"
-
-static const uint16_t tags[] = { 0x8001, 0x8002, 0x00c1, 0x00c2, 0x00c3, 0x00c4, 0, 0x8003 };
-static const uint32_t ordinals[] = { 0x144, 0x20001000, 0, 0x17a };
 
 /* The guest: its pages. */
 
@@ -17,31 +14,15 @@ static void set_state(uint8_t state)
 	shim.pending = shim.bound;
 }
 
-/* Most fields are good where the step has zeroes. */
 static void guest_submit(const struct step *step)
 {
-	uint32_t length = step_length(step->a), said = length;
-	uint8_t *packet = shim.memory + VTPM_PACKET_OFFSET(shim.memory[7] == 1 ? 1 : 0);
-	uint32_t filled = length < VTPM_PACKET_MAX ? length : VTPM_PACKET_MAX;
-	uint64_t sequence;
-
-	memset(packet, 0x80 | step->value, filled);
-	if (step->c & 16)
-		said += (step->value & 8) ? 1 : -1;
-	put_be(packet, tags[step->b % 8], 2);
-	put_be(packet + 2, said, 4);
-	put_be(packet + 6, ordinals[step->b / 8 % 4], 4);
-	memcpy(shim.memory, &length, sizeof(length));
-	shim.memory[5] = step->c % 16 < 12 ? step->c % 4 : step->c;
-	memcpy(&sequence, shim.memory + VTPM_TRAILER_OFFSET, sizeof(sequence));
-	sequence += step->c & 32 ? 0 : 1;
-	memcpy(shim.memory + VTPM_TRAILER_OFFSET, &sequence, sizeof(sequence));
+	step_put_command(shim.memory, step);
 	set_state(VTPM_STATE_SUBMIT);
 }
 
 static void guest_writes(const struct step *step)
 {
-	step_write(step);
+	step_write(shim.memory, VTPM_EXTENSION_PAGES * VTPM_SHARED_PAGE_SIZE, step);
 	if (step->b & 1)
 		shim.pending = shim.bound;
 }
@@ -70,16 +51,12 @@ static void guest_notifies(const struct step *step)
 
 /* The guest, and the toolstack: the store and the states. */
 
-static const char *const values[] = {
-	"0", "1", "2", "3", "4", "8", "", "x", "-1", "4294967295", "4294967296", "1 2", NULL,
-};
-
 static void store_writes(const struct step *step)
 {
 	static const char *const nodes[] = {
 		"ring-ref", "event-channel", "feature-protocol-v2", "request-exactly-once",
 	};
-	const char *value = values[step->b % ARRAY_SIZE(values)];
+	const char *value = step_value(step->b);
 
 	if (step->a % 5 < 4)
 		shim_store_set(SHIM_THEIRS, nodes[step->a % 5], value);
@@ -101,7 +78,7 @@ static void guest_connects(const struct step *step)
 	bool extended = step->b & 1;
 	uint32_t extra = step->c % 4;
 
-	shim_store_set(SHIM_THEIRS, "ring-ref", values[step->a % 4]);
+	shim_store_set(SHIM_THEIRS, "ring-ref", step_value(step->a % 4));
 	shim_store_set(SHIM_THEIRS, "event-channel", "1");
 	shim_store_set(SHIM_THEIRS, "feature-protocol-v2", "1");
 	shim_store_set(SHIM_THEIRS, "request-exactly-once", extended ? "1" : NULL);
@@ -205,18 +182,12 @@ static uint64_t latest_id(void)
 
 static void controller_accepts(const struct step *step)
 {
-	struct vtpm_accept accept = { .id = latest_id() + (step->b & 128 ? -1 : 0) };
+	struct vtpm_accept accept = step_accept(step, latest_id());
 	struct engine fresh = { 0 };
 	int fd;
 
 	if (!controller)
 		return;
-	accept.mode = step->a & 1;
-	accept.features = step->a & 2 ? 3 : step->a & 4 ? step->value & 7 : 0;
-	accept.localities = step->c ? step->c : TPM_LOCALITY_MASK;
-	accept.reserved[step->value % 3] = step->a & 8 ? step->value : 0;
-	if (step->a & 16)
-		accept.mode = step->value;
 	fresh.raw = accept.mode;
 	fresh.localities = accept.localities;
 	fresh.features = accept.features;
@@ -226,9 +197,7 @@ static void controller_accepts(const struct step *step)
 	require(fd < (int)SHIM_FDS);
 	if (fd < 0)
 		return;
-	require(!(accept.localities & ~TPM_LOCALITY_MASK) && accept.localities);
-	require(accept.mode <= 1 && (!accept.features || (accept.features == 3 && !accept.mode)));
-	require(!accept.reserved[0] && !accept.reserved[1] && !accept.reserved[2]);
+	require(!step_is_bad_accept(&accept));
 	engines[fd] = fresh;
 }
 
@@ -244,8 +213,7 @@ static struct file *engine_file(const struct step *step, unsigned int *fd)
 
 static void engine_reads(const struct step *step)
 {
-	static const uint16_t sizes[] = { MAX_PACKET, MAX_PACKET - 1, 4096, 56, 55, 26, 16, 11, 0 };
-	size_t count = sizes[step->b % ARRAY_SIZE(sizes)];
+	size_t count = step_read_size(step->b);
 	unsigned int fd;
 	struct file *file = engine_file(step, &fd);
 	uint8_t *packet;
@@ -266,79 +234,10 @@ static void engine_reads(const struct step *step)
 	free(packet);
 }
 
-static size_t put_response(uint8_t *packet, const struct step *step)
-{
-	uint32_t length = step_length(step->c);
-
-	length = length < 10 ? 10 : length > VTPM_MAX_TRANSFER + 2 ? 4000 : length;
-	memset(packet, 0x40 | (step->value & 0x3f), length);
-	put_be(packet, 0x8001, 2);
-	put_be(packet + 2, length, 4);
-	put_be(packet + 6, step->value & 0x100 ? 0x101 : 0, 4);
-	return length;
-}
-
-static size_t put_begin(uint8_t *packet, const struct engine *engine, const struct step *step)
-{
-	struct vtpm_begin begin = engine->begin;
-
-	if (begin.resume == VTPM_RESUME_FRESH)
-		begin.sequence = step->value;
-	begin.answered = 0;
-	memset(begin.session, step->value, sizeof(begin.session));
-	memcpy(packet, &begin, sizeof(begin));
-	return sizeof(begin);
-}
-
-/* The body of a good answer to what was read last. */
-static size_t put_answer(uint8_t *body, const struct engine *engine, const struct step *step)
-{
-	if (engine->raw || engine->kind == VTPM_REQUEST_COMMAND)
-		return put_response(body, step);
-	return engine->kind == VTPM_REQUEST_BEGIN ? put_begin(body, engine, step) : 0;
-}
-
-/* One thing is wrong with it where the step says so. */
-static size_t spoil(uint8_t *packet, size_t size, const struct engine *engine,
-		    const struct step *step)
-{
-	struct vtpm_response header;
-
-	if (engine->raw)
-		return step->b & 1 ? (size ? size - 1 : 0) : size;
-	memcpy(&header, packet, sizeof(header));
-	switch (step->b % 16) {
-	case 1:
-		header.sequence++;
-		break;
-	case 2:
-		header.length++;
-		break;
-	case 3:
-		header.reserved = 1;
-		break;
-	case 4:
-		size--;
-		break;
-	case 5:
-		return step->value % sizeof(header);
-	case 6:
-		packet[sizeof(header) + step->value % 64]++;
-		break;
-	case 7:
-		header.length = size = put_response(packet + sizeof(header), step);
-		size += sizeof(header);
-		break;
-	}
-	memcpy(packet, &header, sizeof(header));
-	return size;
-}
-
 static void engine_answers(const struct step *step)
 {
 	unsigned int fd;
 	struct file *file = engine_file(step, &fd);
-	struct vtpm_response header = { 0 };
 	struct engine *engine = &engines[fd];
 	size_t size;
 	ssize_t done;
@@ -346,15 +245,11 @@ static void engine_answers(const struct step *step)
 	if (!file || shim.busy[fd])
 		return;
 	memset(engine->answer, 0, sizeof(engine->answer));
-	if (engine->raw) {
-		size = put_answer(engine->answer, engine, step);
-	} else {
-		header.sequence = engine->sequence;
-		header.length = put_answer(engine->answer + sizeof(header), engine, step);
-		memcpy(engine->answer, &header, sizeof(header));
-		size = sizeof(header) + header.length;
-	}
-	size = spoil(engine->answer, size, engine, step);
+	if (engine->raw)
+		size = step_put_raw(engine->answer, step);
+	else
+		size = step_put_answer(engine->answer, engine->kind, engine->sequence,
+				       &engine->begin, step);
 	check_answer_begins(fd, size);
 	shim.busy[fd]++;
 	done = file->f_op->write(file, (char *)engine->answer, size, NULL);
@@ -397,57 +292,27 @@ static void work_runs(const struct step *step)
 
 /* What can happen in the middle of something else. */
 
-static bool always(const struct step *step)
+static bool always(void)
 {
-	(void)step;
 	return true;
 }
 
-static bool unlocked(const struct step *step)
+static bool unlocked(void)
 {
-	(void)step;
 	return shim_holds_no_driver_lock(false);
 }
 
-static bool free_of_all(const struct step *step)
+static bool free_of_all(void)
 {
-	(void)step;
 	return !shim.mutexes;
 }
 
-static bool bus_is_idle(const struct step *step)
+static bool bus_is_idle(void)
 {
-	return unlocked(step) && !watching;
+	return unlocked() && !watching;
 }
 
-const struct action actions[] = {
-	{ guest_submit, always },
-	{ guest_writes, always },
-	{ guest_cancels, always },
-	{ guest_controls, always },
-	{ guest_notifies, always },
-	{ guest_connects, bus_is_idle },
-	{ frontend_state, bus_is_idle },
-	{ store_writes, bus_is_idle },
-	{ controller_accepts, free_of_all },
-	{ engine_reads, always },
-	{ engine_answers, free_of_all },
-	{ engine_serves, free_of_all },
-	{ engine_closes, unlocked },
-	{ controller_reads, unlocked },
-	{ controller_asks, unlocked },
-	{ time_goes, unlocked },
-	{ work_runs, unlocked },
-	{ arm_write, NULL, true },
-	{ arm_step, NULL, true },
-	{ arm_in_the_way, NULL, true },
-	{ arm_failure, NULL, true },
-	{ controller_opens, NULL },
-	{ controller_closes, NULL },
-	{ device_goes, NULL },
-	{ device_comes, NULL },
-};
-
+const struct action actions[] = { BACKEND_STEPS(STEP_RUN, STEP_ARM) };
 const unsigned int action_count = ARRAY_SIZE(actions);
 
 /* Nobody is in the way any more: what the guest has asked for is answered. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * xen-tpmfront, whole, against a backend that does what it likes, a TPM core that sends,
- * and suspends, on the kernel that kernel/shim.h makes. An input is a program of steps:
- * actions[] has them. While a sender sleeps, the program goes on.
+ * and suspends, on the kernel that kernel/shim.h makes. An input is a program of
+ * FRONTEND_STEPS. While a sender sleeps, the program goes on.
  */
 #define SHIM_ITSELF
 #include "kernel/steps.h"
@@ -159,7 +159,7 @@ void target_after(void)
 
 static void backend_writes(const struct step *step)
 {
-	step_write(step);
+	step_write(shim.memory, VTPM_EXTENSION_PAGES * VTPM_SHARED_PAGE_SIZE, step);
 	if (step->b & 1)
 		shim.pending = shim.bound;
 }
@@ -173,22 +173,13 @@ static void backend_notifies(const struct step *step)
 
 static void backend_responds(const struct step *step)
 {
-	uint32_t length = step_length(step->a);
-	uint32_t filled = length < VTPM_PACKET_MAX ? length : VTPM_PACKET_MAX;
 	struct tpmfront *front = front_of();
-	uint8_t *packet;
 
 	if (!front)
 		return;
-	packet = packet_of(front);
-	memset(packet, 0x40 | step->value, filled);
-	put_be(packet, 0x8001, 2);
-	put_be(packet + 2, step->b & 1 ? step->value : length, 4);
-	put_be(packet + 6, 0, 4);
+	step_put_finish(shim.memory, packet_of(front), VTPM_PACKET_MAX, step);
 	if (step->b & 2)
 		memset(trailer(), 0, sizeof(uint64_t));
-	memcpy(shim.memory, &length, sizeof(length));
-	shim.memory[4] = step->c & 1 ? step->c / 2 : VTPM_STATE_FINISH;
 	shim.pending = shim.bound;
 }
 
@@ -206,10 +197,8 @@ static void backend_obeys(const struct step *step)
 static void store_writes(const struct step *step)
 {
 	static const char *const nodes[] = { "feature-protocol-v2", "feature-exactly-once" };
-	static const char *const values[] = { "1", "0", "", "x", "4294967296", "2", NULL };
 
-	shim_store_set(SHIM_THEIRS, nodes[step->a % ARRAY_SIZE(nodes)],
-		       values[step->b % ARRAY_SIZE(values)]);
+	shim_store_set(SHIM_THEIRS, nodes[step->a % ARRAY_SIZE(nodes)], step_feature(step->b));
 }
 
 static void backend_state(const struct step *step)
@@ -363,48 +352,22 @@ static void everything_comes_up(const struct step *step)
 	work_runs(&work);
 }
 
-static bool always(const struct step *step)
+static bool always(void)
 {
-	(void)step;
 	return true;
 }
 
-static bool bus_is_idle(const struct step *step)
+static bool bus_is_idle(void)
 {
-	(void)step;
 	return !watching;
 }
 
-static bool core_is_idle(const struct step *step)
+static bool core_is_idle(void)
 {
-	(void)step;
 	return !sending;
 }
 
-const struct action actions[] = {
-	{ backend_responds, always },
-	{ backend_writes, always },
-	{ backend_notifies, always },
-	{ backend_obeys, always },
-	{ everything_comes_up, NULL },
-	{ backend_connects, bus_is_idle },
-	{ backend_state, bus_is_idle },
-	{ store_writes, always },
-	{ core_sends, core_is_idle },
-	{ core_receives, core_is_idle },
-	{ core_cancels, always },
-	{ guest_suspends, bus_is_idle },
-	{ guest_resumes, bus_is_idle },
-	{ suspend_ends, bus_is_idle },
-	{ work_runs, core_is_idle },
-	{ arm_write, NULL, true },
-	{ arm_step, NULL, true },
-	{ arm_failure, NULL, true },
-	{ arm_signal, NULL, true },
-	{ device_goes, NULL },
-	{ device_comes, NULL },
-};
-
+const struct action actions[] = { FRONTEND_STEPS(STEP_RUN, STEP_ARM) };
 const unsigned int action_count = ARRAY_SIZE(actions);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Programs for xen-tpmback: a guest, the toolstack, engines and a controller that do what
- * they like. The steps are those of tools/testing/fuzz/backend.c.
+ * they like.
  */
 #include <linux/mm.h>
 #include <linux/poll.h>
@@ -12,7 +12,6 @@
 #include "back-fixture.h"
 #include "fuzz.h"
 
-#define SET_LOCALITY	0x20001000
 #define PAGES_SIZE	(VTPM_EXTENSION_PAGES * PAGE_SIZE)
 
 /* What an engine behind a descriptor has been told, and what it has read last. */
@@ -30,7 +29,7 @@ static struct engine {
 static bool watching;		/* xenwatch does one thing at a time */
 static bool pending;		/* the guest has sent an event */
 static bool controller_is_busy;
-static u8 packet[sizeof(struct vtpm_request) + VTPM_MAX_TRANSFER + 8];
+static u8 packet[STEP_MAX_REQUEST + 8];
 
 static struct file *engine_file(unsigned int i)
 {
@@ -38,7 +37,7 @@ static struct file *engine_file(unsigned int i)
 }
 
 /* The one that a step means, or the next one that is there. */
-static struct file *engine_of(const struct fuzz_step *step, unsigned int *i)
+static struct file *engine_of(const struct step *step, unsigned int *i)
 {
 	unsigned int tries;
 
@@ -115,17 +114,7 @@ static bool back_interrupt(void)
 static void check_command(const struct tpmback_conn *conn, const u8 *command,
 			  size_t size)
 {
-	u16 tag;
-
-	fuzz_require(size >= TPM_COMMAND_HEADER);
-	fuzz_require(size <= conn->capacity);
-	if (size < TPM_COMMAND_HEADER)
-		return;
-	tag = get_unaligned_be16(command);
-	fuzz_require((tag >= 0xc1 && tag <= 0xc3) || tag == 0x8001 ||
-		     tag == 0x8002);
-	fuzz_require(get_unaligned_be32(command + 2) == size);
-	fuzz_require(get_unaligned_be32(command + 6) != SET_LOCALITY);
+	fuzz_require(step_is_command(command, size, conn->capacity));
 }
 
 static bool may_have(const struct engine *engine, u8 locality)
@@ -139,7 +128,7 @@ static void check_raw(struct engine *engine, const struct tpmback_conn *conn,
 		      size_t size)
 {
 	engine->setting = size == TPM_SET_LOCALITY_SIZE &&
-			  get_unaligned_be32(packet + 6) == SET_LOCALITY;
+			  get_unaligned_be32(packet + 6) == STEP_SET_LOCALITY;
 	if (engine->setting)
 		fuzz_require(may_have(engine, packet[10]));
 	else
@@ -203,45 +192,30 @@ static void set_state(u8 state)
 	pending = true;
 }
 
-/* Most fields are good where the step has zeroes. */
-static void guest_submit(const struct fuzz_step *step)
+static void guest_submit(const struct step *step)
 {
-	static const u16 tags[] = {
-		0x8001, 0x8002, 0x00c1, 0x00c2, 0x00c3, 0x00c4, 0, 0x8003,
-	};
-	static const u32 ordinals[] = { 0x144, SET_LOCALITY, 0, 0x17a };
-	u32 length = fuzz_length(step->a), said = length;
-	u8 *at = (u8 *)back.page +
-		 VTPM_PACKET_OFFSET(back.page->nr_extra_pages == 1 ? 1 : 0);
-
-	memset(at, 0x80 | step->value, min_t(u32, length, VTPM_PACKET_MAX));
-	if (step->c & 16)
-		said += step->value & 8 ? 1 : -1;
-	back_put_header(at, tags[step->b % 8], said, ordinals[step->b / 8 % 4]);
-	back.page->length = length;
-	back.page->locality = step->c % 16 < 12 ? step->c % 4 : step->c;
-	back_trailer()->sequence += step->c & 32 ? 0 : 1;
+	step_put_command((u8 *)back.page, step);
 	set_state(VTPM_STATE_SUBMIT);
 }
 
-static void guest_writes(const struct fuzz_step *step)
+static void guest_writes(const struct step *step)
 {
 	fuzz_write_page(step);
 	pending |= step->b & 1;
 }
 
-static void guest_cancels(const struct fuzz_step *step)
+static void guest_cancels(const struct step *step)
 {
 	set_state(VTPM_STATE_CANCEL);
 }
 
-static void guest_controls(const struct fuzz_step *step)
+static void guest_controls(const struct step *step)
 {
 	back_trailer()->control = step->a % 4;
 	pending = true;
 }
 
-static void guest_notifies(const struct fuzz_step *step)
+static void guest_notifies(const struct step *step)
 {
 	pending = true;
 	back_interrupt();
@@ -256,13 +230,13 @@ static void bus_says(enum xenbus_state state)
 	watching = false;
 }
 
-static void store_writes(const struct fuzz_step *step)
+static void store_writes(const struct step *step)
 {
 	static const char * const nodes[] = {
 		"ring-ref", "event-channel", "feature-protocol-v2",
 		"request-exactly-once",
 	};
-	const char *value = fuzz_value(step->b);
+	const char *value = step_value(step->b);
 	struct xenbus_watch *watch = double_watch();
 
 	if (step->a % 5 < ARRAY_SIZE(nodes)) {
@@ -277,7 +251,7 @@ static void store_writes(const struct fuzz_step *step)
 	watching = false;
 }
 
-static void frontend_state(const struct fuzz_step *step)
+static void frontend_state(const struct step *step)
 {
 	bus_says(step->a % 10);
 }
@@ -289,12 +263,12 @@ static void run_connect_work(void)
 }
 
 /* All that a frontend does until its page is there. */
-static void guest_connects(const struct fuzz_step *step)
+static void guest_connects(const struct step *step)
 {
 	u8 *first = (u8 *)back.page + (step->a % 2) * PAGE_SIZE;
 	bool extended = step->b & 1;
 
-	fuzz_set_node(BACK_FRONT_DIR, "ring-ref", fuzz_value(step->a % 4));
+	fuzz_set_node(BACK_FRONT_DIR, "ring-ref", step_value(step->a % 4));
 	store_set(BACK_FRONT_DIR, "event-channel", "1");
 	store_set(BACK_FRONT_DIR, "feature-protocol-v2", "1");
 	store_set(BACK_FRONT_DIR, "request-exactly-once", "%d", extended);
@@ -306,12 +280,12 @@ static void guest_connects(const struct fuzz_step *step)
 	run_connect_work();
 }
 
-static void device_goes(const struct fuzz_step *step)
+static void device_goes(const struct step *step)
 {
 	back_remove();
 }
 
-static void device_comes(const struct fuzz_step *step)
+static void device_comes(const struct step *step)
 {
 	if (back_device())
 		return;
@@ -324,7 +298,7 @@ static void device_comes(const struct fuzz_step *step)
 
 /* The controller. */
 
-static void controller_opens(const struct fuzz_step *step)
+static void controller_opens(const struct step *step)
 {
 	struct file *file = double_open(double_misc()->fops,
 					step->a & 1 ? 0 : O_NONBLOCK);
@@ -334,7 +308,7 @@ static void controller_opens(const struct fuzz_step *step)
 		back.controller = file;
 }
 
-static void controller_closes(const struct fuzz_step *step)
+static void controller_closes(const struct step *step)
 {
 	if (!back.controller || controller_is_busy)
 		return;
@@ -342,7 +316,7 @@ static void controller_closes(const struct fuzz_step *step)
 	back.controller = NULL;
 }
 
-static void controller_reads(const struct fuzz_step *step)
+static void controller_reads(const struct step *step)
 {
 	struct vtpm_event event;
 	loff_t pos = 0;
@@ -366,7 +340,7 @@ static void controller_reads(const struct fuzz_step *step)
 		     (!event.capacity && !event.features && !event.sequence));
 }
 
-static void controller_asks(const struct fuzz_step *step)
+static void controller_asks(const struct step *step)
 {
 	struct vtpm_info info = { .id = 0 };
 	u32 version = 0;
@@ -382,37 +356,26 @@ static void controller_asks(const struct fuzz_step *step)
 		fuzz_require(version == VTPM_ABI_VERSION);
 }
 
-static void controller_accepts(const struct fuzz_step *step)
+static void controller_accepts(const struct step *step)
 {
-	struct vtpm_accept accept = { .mode = step->a & 1 };
+	struct vtpm_accept accept = step_accept(step, back_conn() ?
+						back_conn()->id : 1);
 	int fd;
 
 	if (!back.controller)
 		return;
-	accept.id = (back_conn() ? back_conn()->id : 1) -
-		    (step->b & 128 ? 1 : 0);
-	accept.features = step->a & 2 ? BACK_EXTENDED :
-			  step->a & 4 ? step->value & 7 : 0;
-	accept.localities = step->c ?: TPM_LOCALITY_MASK;
-	if (step->a & 8)
-		accept.reserved[step->value % 3] = step->value;
-	if (step->a & 16)
-		accept.mode = step->value;
 	fd = back_ioctl(VTPM_IOC_ACCEPT, &accept);
 	if (fd < 0)
 		return;
-	fuzz_require(!(accept.localities & ~TPM_LOCALITY_MASK));
-	fuzz_require(accept.mode <= VTPM_MODE_RAW &&
-		     fuzz_is_zero(accept.reserved, sizeof(accept.reserved)));
+	fuzz_require(!step_is_bad_accept(&accept));
 	engines[fd - DOUBLE_FIRST_FD] = (struct engine) { .policy = accept };
 }
 
 /* Engines. */
 
-static void engine_reads(const struct fuzz_step *step)
+static void engine_reads(const struct step *step)
 {
-	static const u16 sizes[] = { sizeof(packet) - 8, 4096, 56, 55, 26, 16, 11, 0 };
-	size_t count = sizes[step->b % ARRAY_SIZE(sizes)];
+	size_t count = step_read_size(step->b);
 	unsigned int i;
 	struct file *file = engine_of(step, &i);
 	struct engine *engine = &engines[i];
@@ -444,57 +407,6 @@ static void engine_reads(const struct fuzz_step *step)
 	kfree(buffer);
 }
 
-static size_t put_response(u8 *at, const struct fuzz_step *step)
-{
-	u32 length = fuzz_length(step->c);
-
-	if (length < TPM_COMMAND_HEADER)
-		length = TPM_COMMAND_HEADER;
-	if (length > VTPM_MAX_TRANSFER + 2)
-		length = 4000;
-	memset(at, 0x40 | (step->value & 0x3f), length);
-	back_put_header(at, 0x8001, length, step->value & 0x100 ? 0x101 : 0);
-	return length;
-}
-
-static size_t put_begin(u8 *at, const struct engine *engine,
-			const struct fuzz_step *step)
-{
-	struct vtpm_begin begin = engine->begin;
-
-	if (begin.resume == VTPM_RESUME_FRESH)
-		begin.sequence = step->value;
-	begin.answered = 0;
-	memset(begin.session, step->value, sizeof(begin.session));
-	memcpy(at, &begin, sizeof(begin));
-	return sizeof(begin);
-}
-
-/* One thing is wrong with it where the step says so. Returns its size. */
-static size_t put_native(u8 *at, const struct engine *engine,
-			 const struct fuzz_step *step)
-{
-	struct vtpm_response header = { .sequence = engine->sequence };
-	u8 *body = at + sizeof(header);
-	size_t size;
-
-	if (engine->kind == VTPM_REQUEST_COMMAND || step->b % 16 == 7)
-		header.length = put_response(body, step);
-	else if (engine->kind == VTPM_REQUEST_BEGIN)
-		header.length = put_begin(body, engine, step);
-	size = sizeof(header) + header.length;
-	header.sequence += step->b % 16 == 1;
-	header.length += step->b % 16 == 2;
-	header.reserved = step->b % 16 == 3;
-	size -= step->b % 16 == 4;
-	if (step->b % 16 == 5)
-		size = step->value % sizeof(header);
-	if (step->b % 16 == 6)
-		body[step->value % 64]++;
-	memcpy(at, &header, sizeof(header));
-	return size;
-}
-
 /* It was taken: the guest has got it, unless it has gone or was not waiting for it. */
 static void answer_was_taken(unsigned int i, struct engine *engine,
 			     const u8 *response, size_t size)
@@ -512,7 +424,7 @@ static void answer_was_taken(unsigned int i, struct engine *engine,
 		engine->begun = true;
 }
 
-static void engine_answers(const struct fuzz_step *step)
+static void engine_answers(const struct step *step)
 {
 	static u8 responses[DOUBLE_MAX][sizeof(packet)];
 	unsigned int i;
@@ -527,9 +439,10 @@ static void engine_answers(const struct fuzz_step *step)
 		return;
 	memset(response, 0, sizeof(responses[i]));
 	if (engine->policy.mode == VTPM_MODE_RAW)
-		size = put_response(response, step) - (step->b & 1);
+		size = step_put_raw(response, step);
 	else
-		size = put_native(response, engine, step);
+		size = step_put_answer(response, engine->kind, engine->sequence,
+				       &engine->begin, step);
 	engine->busy++;
 	done = file->f_op->write(file, (const char __user *)response, size, &pos);
 	engine->busy--;
@@ -538,16 +451,16 @@ static void engine_answers(const struct fuzz_step *step)
 		answer_was_taken(i, engine, response, size);
 }
 
-static void engine_serves(const struct fuzz_step *step)
+static void engine_serves(const struct step *step)
 {
-	struct fuzz_step read = { .a = step->a }, answer = *step;
+	struct step read = { .a = step->a }, answer = *step;
 
 	answer.b = 0;
 	engine_reads(&read);
 	engine_answers(&answer);
 }
 
-static void engine_closes(const struct fuzz_step *step)
+static void engine_closes(const struct step *step)
 {
 	unsigned int i;
 
@@ -558,7 +471,7 @@ static void engine_closes(const struct fuzz_step *step)
 
 /* Time. */
 
-static void work_runs(const struct fuzz_step *step)
+static void work_runs(const struct step *step)
 {
 	if (step->a & 1 && back_conn())
 		double_run_work(&back_conn()->stall);
@@ -567,7 +480,7 @@ static void work_runs(const struct fuzz_step *step)
 }
 
 /* So much of it that nobody has come for the request, or less. */
-static void time_goes(const struct fuzz_step *step)
+static void time_goes(const struct step *step)
 {
 	run_connect_work();
 	if (step->a >= 128 && back_conn())
@@ -579,32 +492,12 @@ static bool bus_is_idle(void)
 	return !watching;
 }
 
-static const struct fuzz_action actions[] = {
-	{ guest_submit, fuzz_always },
-	{ guest_writes, fuzz_always },
-	{ guest_cancels, fuzz_always },
-	{ guest_controls, fuzz_always },
-	{ guest_notifies, fuzz_always },
-	{ guest_connects, bus_is_idle },
-	{ frontend_state, bus_is_idle },
-	{ store_writes, bus_is_idle },
-	{ controller_accepts, fuzz_always },
-	{ engine_reads, fuzz_always },
-	{ engine_answers, fuzz_always },
-	{ engine_serves, fuzz_always },
-	{ engine_closes, fuzz_always },
-	{ controller_reads, fuzz_always },
-	{ controller_asks, fuzz_always },
-	{ time_goes, fuzz_always },
-	{ work_runs, fuzz_always },
-	{ fuzz_arm_write, NULL, true },
-	{ fuzz_arm_step, NULL, true },
-	{ fuzz_arm_nothing, NULL, true },
-	{ fuzz_arm_failure, NULL, true },
-	{ controller_opens, NULL },
-	{ controller_closes, NULL },
-	{ device_goes, NULL },
-	{ device_comes, NULL },
+/* A program is one task: no mutex can be held where a step happens in the middle of another. */
+#define unlocked	always
+#define free_of_all	always
+
+static const struct action actions[] = {
+	BACKEND_STEPS(STEP_RUN, STEP_ARM)
 };
 
 /* Before and after a program. */
@@ -624,7 +517,7 @@ static int back_open(struct kunit *test)
 
 static void back_begin(void)
 {
-	static const struct fuzz_step good;
+	static const struct step good;
 
 	double_store_reset();
 	memset(back.page, 0, PAGES_SIZE);

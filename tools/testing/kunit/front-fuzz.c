@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Programs for xen-tpmfront: a backend that does what it likes, a TPM core that sends, and
- * suspends. The steps are those of tools/testing/fuzz/frontend.c.
+ * suspends.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -157,41 +157,33 @@ static void front_check(void)
 
 /* The backend: pages. */
 
-static void backend_writes(const struct fuzz_step *step)
+static void backend_writes(const struct step *step)
 {
 	fuzz_write_page(step);
 	pending |= step->b & 1;
 }
 
-static void backend_notifies(const struct fuzz_step *step)
+static void backend_notifies(const struct step *step)
 {
 	pending = true;
 	front_interrupt();
 }
 
-static void backend_responds(const struct fuzz_step *step)
+static void backend_responds(const struct step *step)
 {
 	struct tpmfront *device = front_device();
-	u32 length = fuzz_length(step->a);
-	u8 *packet;
 
 	if (!device || !device->page)
 		return;
-	packet = packet_of(device);
-	memset(packet, 0x40 | step->value,
-	       min_t(u32, length, tpmfront_capacity(device)));
-	put_unaligned_be16(0x8001, packet);
-	put_unaligned_be32(step->b & 1 ? step->value : length, packet + 2);
-	put_unaligned_be32(0, packet + 6);
+	step_put_finish((u8 *)device->page, packet_of(device),
+			tpmfront_capacity(device), step);
 	if (step->b & 2 && trailer())
 		trailer()->sequence = 0;
-	device->page->length = length;
-	device->page->state = step->c & 1 ? step->c / 2 : VTPM_STATE_FINISH;
 	pending = true;
 }
 
 /* What was asked for besides commands is done. */
-static void backend_obeys(const struct fuzz_step *step)
+static void backend_obeys(const struct step *step)
 {
 	if (trailer())
 		trailer()->answer = trailer()->control;
@@ -200,14 +192,10 @@ static void backend_obeys(const struct fuzz_step *step)
 
 /* The backend: store and states. */
 
-static void store_writes(const struct fuzz_step *step)
+static void store_writes(const struct step *step)
 {
-	static const char * const values[] = {
-		"1", "0", "", "x", "4294967296", "2", NULL,
-	};
-
 	fuzz_set_node(FRONT_BACK_DIR, step->a & 1 ? "feature-exactly-once" :
-		      "feature-protocol-v2", values[step->b % ARRAY_SIZE(values)]);
+		      "feature-protocol-v2", step_feature(step->b));
 }
 
 static void bus_says(enum xenbus_state state)
@@ -219,13 +207,13 @@ static void bus_says(enum xenbus_state state)
 	watching = false;
 }
 
-static void backend_state(const struct fuzz_step *step)
+static void backend_state(const struct step *step)
 {
 	bus_says(step->a % 10);
 }
 
 /* All that a backend does until it is connected. */
-static void backend_connects(const struct fuzz_step *step)
+static void backend_connects(const struct step *step)
 {
 	store_set(FRONT_BACK_DIR, "feature-protocol-v2", "1");
 	fuzz_set_node(FRONT_BACK_DIR, "feature-exactly-once",
@@ -241,10 +229,10 @@ static void backend_connects(const struct fuzz_step *step)
 
 /* The guest: TPM core, suspends, the bus. */
 
-static void core_sends(const struct fuzz_step *step)
+static void core_sends(const struct step *step)
 {
 	static u8 command[VTPM_PACKET_MAX + 64];
-	u32 length = min_t(u32, fuzz_length(step->a), sizeof(command));
+	u32 length = min_t(u32, step_length(step->a), sizeof(command));
 	int err;
 
 	if (!double_chip() || sending)
@@ -259,9 +247,9 @@ static void core_sends(const struct fuzz_step *step)
 				       length <= VTPM_PACKET_MAX));
 }
 
-static void core_receives(const struct fuzz_step *step)
+static void core_receives(const struct step *step)
 {
-	u32 count = min_t(u32, fuzz_length(step->a), VTPM_PACKET_MAX);
+	u32 count = min_t(u32, step_length(step->a), VTPM_PACKET_MAX);
 	struct tpm_chip *chip = double_chip();
 	u8 *bytes;
 	int size;
@@ -279,7 +267,7 @@ static void core_receives(const struct fuzz_step *step)
 				  sizeof(front_device()->response)));
 }
 
-static void core_cancels(const struct fuzz_step *step)
+static void core_cancels(const struct step *step)
 {
 	struct tpm_chip *chip = double_chip();
 
@@ -289,7 +277,7 @@ static void core_cancels(const struct fuzz_step *step)
 	chip->ops->req_canceled(chip, chip->ops->status(chip));
 }
 
-static void guest_suspends(const struct fuzz_step *step)
+static void guest_suspends(const struct step *step)
 {
 	if (!front_device())
 		return;
@@ -298,7 +286,7 @@ static void guest_suspends(const struct fuzz_step *step)
 	watching = false;
 }
 
-static void guest_resumes(const struct fuzz_step *step)
+static void guest_resumes(const struct step *step)
 {
 	if (!front_device())
 		return;
@@ -307,7 +295,7 @@ static void guest_resumes(const struct fuzz_step *step)
 	watching = false;
 }
 
-static void suspend_ends(const struct fuzz_step *step)
+static void suspend_ends(const struct step *step)
 {
 	if (!front_device())
 		return;
@@ -317,7 +305,7 @@ static void suspend_ends(const struct fuzz_step *step)
 	fuzz_require(!front_device()->suspended);
 }
 
-static void work_runs(const struct fuzz_step *step)
+static void work_runs(const struct step *step)
 {
 	bool was = sending;
 
@@ -328,7 +316,7 @@ static void work_runs(const struct fuzz_step *step)
 	sending = was;
 }
 
-static void device_comes(const struct fuzz_step *step)
+static void device_comes(const struct step *step)
 {
 	if (front_device())
 		return;
@@ -337,13 +325,13 @@ static void device_comes(const struct fuzz_step *step)
 	front_probe();
 }
 
-static void device_goes(const struct fuzz_step *step)
+static void device_goes(const struct step *step)
 {
 	front_remove();
 }
 
 /* All until there is a chip: the TPM answers while the work waits for it. */
-static void everything_comes_up(const struct fuzz_step *step)
+static void everything_comes_up(const struct step *step)
 {
 	backend_connects(step);
 	work_runs(step);
@@ -359,28 +347,8 @@ static bool core_is_idle(void)
 	return !sending;
 }
 
-static const struct fuzz_action actions[] = {
-	{ backend_responds, fuzz_always },
-	{ backend_writes, fuzz_always },
-	{ backend_notifies, fuzz_always },
-	{ backend_obeys, fuzz_always },
-	{ everything_comes_up, NULL },
-	{ backend_connects, bus_is_idle },
-	{ backend_state, bus_is_idle },
-	{ store_writes, fuzz_always },
-	{ core_sends, core_is_idle },
-	{ core_receives, core_is_idle },
-	{ core_cancels, fuzz_always },
-	{ guest_suspends, bus_is_idle },
-	{ guest_resumes, bus_is_idle },
-	{ suspend_ends, bus_is_idle },
-	{ work_runs, core_is_idle },
-	{ fuzz_arm_write, NULL, true },
-	{ fuzz_arm_step, NULL, true },
-	{ fuzz_arm_failure, NULL, true },
-	{ fuzz_arm_signal, NULL, true },
-	{ device_goes, NULL },
-	{ device_comes, NULL },
+static const struct action actions[] = {
+	FRONTEND_STEPS(STEP_RUN, STEP_ARM)
 };
 
 /* Before and after a program. */
@@ -396,7 +364,7 @@ static int front_open(struct kunit *test)
 
 static void front_begin_program(void)
 {
-	static const struct fuzz_step good;
+	static const struct step good;
 
 	double_store_reset();
 	watching = false;

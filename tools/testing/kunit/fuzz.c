@@ -23,44 +23,23 @@
 /* What happens at the so-many-th chance from now. */
 struct armed {
 	unsigned int left;
-	struct fuzz_step step;
+	struct step step;
 };
 
 static unsigned long busy;	/* bit 0: a file is open; it owns all below */
 static const struct fuzz_target *target;
 static struct kunit fuzz_test;
 static struct double_held at_rest;
-static struct fuzz_step program[MAX_STEPS];
+static struct step program[MAX_STEPS];
 static unsigned int steps, next;
 static struct armed writes[MAX_ARMED], interruptions[MAX_ARMED];
 static unsigned int depth;
 
 /* What targets use. */
 
-u32 fuzz_length(u8 which)
-{
-	static const u32 lengths[] = {
-		10, 12, 22, 11, 9, 1, 0, 100, 1024, 4086, 4087, 4088, 4089,
-		4095, 4096, 4097, 4098, 8148, 8192, 65536, 1U << 31,
-		U32_MAX - 8, U32_MAX, 2048,
-	};
-
-	return lengths[which % ARRAY_SIZE(lengths)];
-}
-
 bool fuzz_is_zero(const void *bytes, size_t size)
 {
 	return !size || !memchr_inv(bytes, 0, size);
-}
-
-const char *fuzz_value(u8 which)
-{
-	static const char * const values[] = {
-		"0", "1", "2", "3", "4", "8", "", "x", "-1", "4294967295",
-		"4294967296", "1 2", NULL,
-	};
-
-	return values[which % ARRAY_SIZE(values)];
 }
 
 void fuzz_set_node(const char *dir, const char *node, const char *value)
@@ -71,51 +50,34 @@ void fuzz_set_node(const char *dir, const char *node, const char *value)
 		store_rm(dir, node);
 }
 
-static size_t place(u8 where, u32 value, size_t size)
+void fuzz_write_page(const struct step *step)
 {
-	static const u16 places[] = {
-		0, 4, 5, 7, 8, 12, 14, 18, 10, 16, 1, 4096, 4100,
-		VTPM_TRAILER_OFFSET, VTPM_TRAILER_OFFSET + 8,
-		VTPM_TRAILER_OFFSET + 24, VTPM_TRAILER_OFFSET + 28,
-		VTPM_TRAILER_OFFSET + 4, 4095, 4064,
-	};
-
-	return (where < ARRAY_SIZE(places) ? places[where] : value >> 8) % size;
-}
-
-/* One byte, or four or eight in the order of this machine. */
-void fuzz_write_page(const struct fuzz_step *step)
-{
-	size_t size = step->c & 2 ? 1 : step->c & 1 ? 8 : 4;
-	u64 value = step->value;
-	size_t room, at;
+	size_t room;
 	u8 *page = target->page(&room);
 
-	if (!page)
-		return;
-	at = place(step->a % 64, step->value, room);
-	memcpy(page + at, &value, min(size, room - at));
+	if (page)
+		step_write(page, room, step);
 }
 
-bool fuzz_always(void)
+bool always(void)
 {
 	return true;
 }
 
 /* Programs. */
 
-static const struct fuzz_step *take(void)
+static const struct step *take(void)
 {
 	return next < steps ? &program[next++] : NULL;
 }
 
-static const struct fuzz_action *action_of(const struct fuzz_step *step)
+static const struct action *action_of(const struct step *step)
 {
 	return &target->actions[step->what % target->count];
 }
 
 static void arm(struct armed *armed, unsigned int left,
-		const struct fuzz_step *step)
+		const struct step *step)
 {
 	int i;
 
@@ -138,9 +100,9 @@ static void disarm(void)
 }
 
 /* The other side writes after the driver has read for the so-many-th time. */
-void fuzz_arm_write(const struct fuzz_step *step)
+void arm_write(const struct step *step)
 {
-	struct fuzz_step write = *step;
+	struct step write = *step;
 
 	write.a = step->c;
 	write.c = step->c >> 6;
@@ -148,28 +110,28 @@ void fuzz_arm_write(const struct fuzz_step *step)
 }
 
 /* The next step happens where this one says, in the middle of the one after it. */
-void fuzz_arm_step(const struct fuzz_step *step)
+void arm_step(const struct step *step)
 {
-	const struct fuzz_step *later = take();
+	const struct step *later = take();
 
 	if (later && !action_of(later)->arms)
 		arm(interruptions, step->a % 32, later);
 }
 
-void fuzz_arm_failure(const struct fuzz_step *step)
+void arm_failure(const struct step *step)
 {
 	double_fail_nth(step->a % 48);
 }
 
 /* Who sleeps is killed, or is to be frozen. */
-void fuzz_arm_signal(const struct fuzz_step *step)
+void arm_signal(const struct step *step)
 {
 	double_kill(step->a & 1);
 	double_hooks.wants_freeze = step->a & 2;
 }
 
 /* Of no meaning where mutexes are real. */
-void fuzz_arm_nothing(const struct fuzz_step *step)
+void arm_in_the_way(const struct step *step)
 {
 }
 
@@ -184,9 +146,9 @@ static void page_was_read(const void *from, size_t size)
 			fuzz_write_page(&writes[i].step);
 }
 
-static bool interrupt_with(const struct fuzz_step *step)
+static bool interrupt_with(const struct step *step)
 {
-	const struct fuzz_action *action = action_of(step);
+	const struct action *action = action_of(step);
 
 	if (depth >= MAX_DEPTH || !action->may || !action->may())
 		return false;
@@ -209,7 +171,7 @@ void fuzz_preempt(void)
 /* A driver sleeps: interrupts come, and the program goes on. */
 static bool asleep(void)
 {
-	const struct fuzz_step *step;
+	const struct step *step;
 
 	if (target->interrupt())
 		return true;
@@ -241,9 +203,9 @@ static void check_rest(void)
 			     held.lines, held.ports, held.rings, held.chips);
 }
 
-static void run_step(const struct fuzz_step *step)
+static void run_step(const struct step *step)
 {
-	const struct fuzz_action *action = action_of(step);
+	const struct action *action = action_of(step);
 
 	action->run(step);
 	if (action->arms)
@@ -255,7 +217,7 @@ static void run_step(const struct fuzz_step *step)
 
 static void run_program(void)
 {
-	const struct fuzz_step *step;
+	const struct step *step;
 
 	depth = 0;
 	next = 0;

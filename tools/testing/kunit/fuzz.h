@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Programs: what the other side, the xenstore, engines and the TPM core do, in what order.
- * Who writes one into a file of debugfs has it run, see README.md. The steps are those of
- * tools/testing/fuzz/kernel, with the same numbers, so that both take each other's inputs.
+ * Who writes one into a file of debugfs has it run, see README.md.
  */
 #ifndef _VTPM_KUNIT_FUZZ_H
 #define _VTPM_KUNIT_FUZZ_H
@@ -10,30 +9,7 @@
 #include <kunit/test.h>
 #include <linux/types.h>
 
-/**
- * struct fuzz_step - one step of a program
- * @what: number of the step in the target's table, modulo its size
- * @a: depends on the step, as do @b, @c and @value
- */
-struct fuzz_step {
-	u8 what;
-	u8 a;
-	u8 b;
-	u8 c;
-	u32 value;
-};
-
-/**
- * struct fuzz_action - a line in a target's table of steps
- * @run: does it
- * @may: whether it can happen now, in the middle of another step; NULL: never
- * @arms: does nothing by itself: what it has armed outlives it
- */
-struct fuzz_action {
-	void (*run)(const struct fuzz_step *step);
-	bool (*may)(void);
-	bool arms;
-};
+#include "steps.h"
 
 /**
  * struct fuzz_target - one of the drivers
@@ -51,7 +27,7 @@ struct fuzz_action {
  */
 struct fuzz_target {
 	const char *name;
-	const struct fuzz_action *actions;
+	const struct action *actions;
 	unsigned int count;
 	int (*open)(struct kunit *test);
 	void (*close)(struct kunit *test);
@@ -73,27 +49,24 @@ extern const struct fuzz_target fuzz_back, fuzz_front;
 				     __func__, __LINE__, #condition);	\
 	} while (0)
 
-/* Lengths at which something changes, and others. */
-u32 fuzz_length(u8 which);
 /* Each byte of these is 0; @size may be 0. */
 bool fuzz_is_zero(const void *bytes, size_t size);
 
-/* Writes to the pages as the other side: a field, or any place. */
-void fuzz_write_page(const struct fuzz_step *step);
+/* Writes to the pages, if there are any, as the other side. */
+void fuzz_write_page(const struct step *step);
 
-/* A number for a node of the store; NULL: there is no node. */
-const char *fuzz_value(u8 which);
+/* @value may be NULL: then there is no such node. */
 void fuzz_set_node(const char *dir, const char *node, const char *value);
 
 /* Where steps can happen in the middle of others. */
-bool fuzz_always(void);
+bool always(void);
 void fuzz_preempt(void);
 
 /* Steps that both tables have; they say what happens during the next one. */
-void fuzz_arm_write(const struct fuzz_step *step);
-void fuzz_arm_step(const struct fuzz_step *step);
-void fuzz_arm_failure(const struct fuzz_step *step);
-void fuzz_arm_signal(const struct fuzz_step *step);
-void fuzz_arm_nothing(const struct fuzz_step *step);
+void arm_write(const struct step *step);
+void arm_step(const struct step *step);
+void arm_failure(const struct step *step);
+void arm_signal(const struct step *step);
+void arm_in_the_way(const struct step *step);
 
 #endif

@@ -22,14 +22,6 @@ static struct armed writes[MAX_ARMED], interruptions[MAX_ARMED];
 static unsigned int ways, depth;
 static bool checking;
 
-void put_be(uint8_t *at, uint32_t value, unsigned int bytes)
-{
-	while (bytes--) {
-		at[bytes] = value;
-		value >>= 8;
-	}
-}
-
 uint32_t get_be(const uint8_t *at, unsigned int bytes)
 {
 	uint32_t value = 0;
@@ -42,41 +34,6 @@ uint32_t get_be(const uint8_t *at, unsigned int bytes)
 void require_zeroes(const uint8_t *bytes, size_t size)
 {
 	require(!size || (!*bytes && !memcmp(bytes, bytes + 1, size - 1)));
-}
-
-uint32_t step_length(uint8_t which)
-{
-	static const uint32_t lengths[] = {
-		10, 12, 22, 11, 9, 1, 0, 100, 1024, 4086, 4087, 4088, 4089, 4095, 4096, 4097,
-		4098, 8148, 8192, 65536, 1U << 31, UINT32_MAX - 8, UINT32_MAX, 2048,
-	};
-
-	return lengths[which % ARRAY_SIZE(lengths)];
-}
-
-static unsigned int place(uint8_t where, uint32_t value)
-{
-	static const uint16_t places[] = {
-		0, 4, 5, 7, 8, 12, 14, 18, 10, 16, 1, 4096, 4100,
-		VTPM_TRAILER_OFFSET, VTPM_TRAILER_OFFSET + 8, VTPM_TRAILER_OFFSET + 24,
-		VTPM_TRAILER_OFFSET + 28, VTPM_TRAILER_OFFSET + 4, 4095, 4064,
-	};
-
-	if (where < ARRAY_SIZE(places))
-		return places[where];
-	return (value >> 8) % (VTPM_EXTENSION_PAGES * VTPM_SHARED_PAGE_SIZE);
-}
-
-/* One byte, or four or eight in the order of this machine. */
-void step_write(const struct step *step)
-{
-	unsigned int at = place(step->a % 64, step->value);
-	uint64_t value = step->value;
-	unsigned int size = step->c & 2 ? 1 : step->c & 1 ? 8 : 4;
-
-	if (at + size > VTPM_EXTENSION_PAGES * VTPM_SHARED_PAGE_SIZE)
-		size = 1;
-	memcpy(shim.memory + at, &value, size);
 }
 
 static bool take(struct step *step)
@@ -109,6 +66,11 @@ void disarm_steps(void)
 	shim.fail_in = 0;
 	shim.killed = false;
 	shim.freezing = false;
+}
+
+static void write_page(const struct step *step)
+{
+	step_write(shim.memory, VTPM_EXTENSION_PAGES * VTPM_SHARED_PAGE_SIZE, step);
 }
 
 /* The other side writes when the driver is about to load for the so-many-th time. */
@@ -162,7 +124,7 @@ void target_page_read(const void *at, size_t size)
 		return;
 	for (unsigned int i = 0; i < MAX_ARMED; i++)
 		if (writes[i].left && !--writes[i].left)
-			step_write(&writes[i].step);
+			write_page(&writes[i].step);
 }
 
 static bool interrupt_with(const struct step *step)
@@ -170,7 +132,7 @@ static bool interrupt_with(const struct step *step)
 	const struct action *action = &actions[step->what];
 	int others = shim.others;
 
-	if (depth >= MAX_DEPTH || !action->may || !action->may(step))
+	if (depth >= MAX_DEPTH || !action->may || !action->may())
 		return false;
 	depth++;
 	shim.others = shim.mutexes;

@@ -7,32 +7,8 @@
 #ifndef FUZZ_KERNEL_STEPS_H
 #define FUZZ_KERNEL_STEPS_H
 
+#include "../../kunit/steps.h"
 #include "../fuzz.h"
-
-/**
- * struct step - one step of a program
- * @what: number of the step in the target's table
- * @a: depends on the step, as do @b, @c and @value
- */
-struct step {
-	uint8_t what;
-	uint8_t a;
-	uint8_t b;
-	uint8_t c;
-	uint32_t value;
-};
-
-/**
- * struct action - a line in a target's table of steps
- * @run: does it
- * @may: whether it can happen now, in the middle of another step; NULL: never
- * @arms: does nothing by itself: what it has armed outlives it
- */
-struct action {
-	void (*run)(const struct step *step);
-	bool (*may)(const struct step *step);
-	bool arms;
-};
 
 /* What a target has to have. */
 extern const struct action actions[];
@@ -43,13 +19,6 @@ void target_after(void);
 /* Handles an event if there is one; returns whether there was. */
 bool target_interrupt(void);
 
-/* Writes to the shared pages as the other side: a field, or any place. */
-void step_write(const struct step *step);
-
-/* Lengths at which something changes, and others. */
-uint32_t step_length(uint8_t which);
-
-void put_be(uint8_t *at, uint32_t value, unsigned int bytes);
 uint32_t get_be(const uint8_t *at, unsigned int bytes);
 
 void require_zeroes(const uint8_t *bytes, size_t size);
