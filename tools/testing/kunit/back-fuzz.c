@@ -114,7 +114,8 @@ static bool back_interrupt(void)
 static void check_command(const struct tpmback_conn *conn, const u8 *command,
 			  size_t size)
 {
-	fuzz_require(step_is_command(command, size, conn->capacity));
+	fuzz_require(step_is_command(command, size, conn->extended ?
+				     VTPM_PACKET_MAX : VTPM_PACKET_MAX_SINGLE));
 }
 
 static bool may_have(const struct engine *engine, u8 locality)
