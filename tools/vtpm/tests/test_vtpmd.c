@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -68,6 +69,27 @@ static void test_nothing_leaks(void **state)
 	assert_true(process_says(engine, "limits",
 				 "Max core file size        0                    0 "));
 	assert_true(process_says(engine, "status", "NoNewPrivs:\t1"));
+}
+
+/* However few descriptors it was started with: there is one for each engine. */
+static void test_many_descriptors(void **state)
+{
+	struct rlimit limit, few;
+	char line[80];
+	uint64_t id;
+
+	(void)state;
+	end_vtpmd(SIGKILL);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	few = limit;
+	few.rlim_cur = 100;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	start_vtpmd();
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	attach(1, &first, &id);
+	snprintf(line, sizeof(line), "Max open files            %-20llu %-20llu",
+		 (unsigned long long)limit.rlim_max, (unsigned long long)limit.rlim_max);
+	assert_true(process_says(vtpmd, "limits", line));
 }
 
 static void test_module_reload(void **state)
@@ -380,6 +402,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_new_tpm),
 		TEST(test_nothing_leaks),
+		TEST(test_many_descriptors),
 		TEST(test_module_reload),
 		TEST(test_power_cycle),
 		TEST(test_store_in_use),

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -200,12 +201,24 @@ static void tear_down(struct daemon *daemon)
 		close(daemon->backend);
 }
 
+/* There is a descriptor for each engine, and most systems begin with a thousand. */
+static void allow_many_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int run(struct daemon *daemon)
 {
 	struct error err;
 	int ret;
 
 	signal(SIGPIPE, SIG_IGN);
+	allow_many_descriptors();
 	ret = set_up(daemon, &err);
 	if (ret) {
 		log_error(&daemon->log, "%s", err.text);
