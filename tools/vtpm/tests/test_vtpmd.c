@@ -92,6 +92,42 @@ static void test_many_descriptors(void **state)
 	assert_true(process_says(vtpmd, "limits", line));
 }
 
+/* How often it has gone to sleep. */
+static unsigned long sleeps(pid_t pid)
+{
+	char name[64], text[256];
+	unsigned long count = 0;
+	FILE *stream;
+
+	snprintf(name, sizeof(name), "/proc/%d/status", pid);
+	stream = fopen(name, "r");
+	assert_non_null(stream);
+	while (fgets(text, sizeof(text), stream))
+		if (sscanf(text, "voluntary_ctxt_switches: %lu", &count) == 1)
+			break;
+	fclose(stream);
+	assert_true(count > 0);
+	return count;
+}
+
+/* With nothing to do it does not wake up. */
+static void test_idle(void **state)
+{
+	unsigned long before, now = 0;
+	uint64_t id;
+
+	(void)state;
+	attach_used(1, &first, &id);
+	for (int seconds = 0; seconds < 30; seconds += 5) {
+		before = sleeps(vtpmd);
+		pause_ms(5000);
+		now = sleeps(vtpmd);
+		if (now == before)
+			break;
+	}
+	assert_int_equal(now, before);
+}
+
 static void test_module_reload(void **state)
 {
 	uint64_t id;
@@ -403,6 +439,7 @@ int main(void)
 		TEST(test_new_tpm),
 		TEST(test_nothing_leaks),
 		TEST(test_many_descriptors),
+		TEST(test_idle),
 		TEST(test_module_reload),
 		TEST(test_power_cycle),
 		TEST(test_store_in_use),

@@ -168,6 +168,7 @@ struct vtpm {
  * @stopping: engines are being ended, vtpmd follows
  * @events: events of the daemon itself
  * @domain_event: a domain shut down or went; NULL if nobody tells
+ * @tick: pending while domains have to be looked at without being told
  */
 struct daemon {
 	struct config config;
@@ -180,6 +181,7 @@ struct daemon {
 	bool stopping;
 	struct event *events[8];
 	struct event *domain_event;
+	struct event *tick;
 };
 
 /* frontend.c */
@@ -265,6 +267,16 @@ void vtpm_exited(struct vtpm *vtpm, int status);
  * @vtpm: the vTPM
  */
 void vtpm_is_up(struct vtpm *vtpm);
+
+/**
+ * vtpm_all_serve - do all vTPMs serve all their frontends?
+ * @daemon: the daemon
+ *
+ * Then nothing has to be looked at before vtpmd is told of something.
+ *
+ * Return: whether they do.
+ */
+bool vtpm_all_serve(const struct daemon *daemon);
 
 /**
  * vtpm_check_owners - look at all owners, and forget the vTPMs that have none

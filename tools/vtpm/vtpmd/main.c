@@ -20,7 +20,7 @@
 #include "version.h"
 
 #define EXIT_USAGE	2
-#define CHECK_SECONDS	2	/* how often to look whether owners still exist */
+#define CHECK_SECONDS	2	/* how often to look at owners, while nobody tells */
 
 static const char usage[] =
 	"Usage: vtpmd [OPTION...]\n"
@@ -143,6 +143,21 @@ static int watch_domains(struct daemon *daemon, struct error *err)
 	return 0;
 }
 
+/*
+ * Whoever watches domains is told when one shuts down or goes, but not when one that was
+ * suspended runs again; and a frontend that goes says so. While all serve, nothing is looked at.
+ */
+static void tick_if_needed(struct daemon *daemon)
+{
+	const struct timeval period = { CHECK_SECONDS, 0 };
+	bool needed = !daemon->domain_event || !vtpm_all_serve(daemon);
+
+	if (!needed)
+		event_del(daemon->tick);
+	else if (!event_pending(daemon->tick, EV_TIMEOUT, NULL))
+		event_add(daemon->tick, &period);
+}
+
 static int add_events(struct daemon *daemon, struct error *err)
 {
 	struct event_base *base = daemon->base;
@@ -151,15 +166,15 @@ static int add_events(struct daemon *daemon, struct error *err)
 		evsignal_new(base, SIGCHLD, child_ended, daemon),
 		evsignal_new(base, SIGTERM, told_to_end, daemon),
 		evsignal_new(base, SIGINT, told_to_end, daemon),
-		event_new(base, -1, EV_PERSIST, vtpm_check_owners, daemon),
 	};
-	const unsigned int count = sizeof(events) / sizeof(events[0]);
-	const struct timeval period = { CHECK_SECONDS, 0 };
 
 	memcpy(daemon->events, events, sizeof(events));
-	for (unsigned int i = 0; i < count; i++)
-		if (!events[i] || event_add(events[i], i == count - 1 ? &period : NULL))
+	for (unsigned int i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		if (!events[i] || event_add(events[i], NULL))
 			return error_set(err, ENOMEM, "cannot set up the event loop");
+	daemon->tick = event_new(base, -1, 0, vtpm_check_owners, daemon);
+	if (!daemon->tick)
+		return error_set(err, ENOMEM, "cannot set up the event loop");
 	return watch_domains(daemon, err);
 }
 
@@ -194,6 +209,8 @@ static void tear_down(struct daemon *daemon)
 			event_free(daemon->events[i]);
 	if (daemon->domain_event)
 		event_free(daemon->domain_event);
+	if (daemon->tick)
+		event_free(daemon->tick);
 	domains_close(daemon->domains);
 	if (daemon->base)
 		event_base_free(daemon->base);
@@ -225,7 +242,10 @@ static int run(struct daemon *daemon)
 	} else {
 		log_info(&daemon->log, "version " VTPM_VERSION " serves %s",
 			 daemon->config.device);
-		event_base_dispatch(daemon->base);
+		do
+			tick_if_needed(daemon);
+		while (!event_base_loop(daemon->base, EVLOOP_ONCE) &&
+		       !event_base_got_break(daemon->base));
 	}
 	tear_down(daemon);
 	return !ret && daemon->stopping ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -395,6 +395,31 @@ static bool is_forgettable(const struct vtpm *vtpm)
 	return !vtpm->owner.known && !vtpm->frontends && !vtpm->pid;
 }
 
+/* Nothing can become of it unless something happens that vtpmd is told of. */
+static bool serves_all(const struct vtpm *vtpm)
+{
+	const struct owner *owner = &vtpm->owner;
+	const struct frontend *frontend;
+
+	if (vtpm->state != VTPM_RUNNING || !vtpm->frontends || !owner->known || owner->ending ||
+	    owner->suspended || owner->suspend_asked)
+		return false;
+	for (frontend = vtpm->frontends; frontend; frontend = frontend->next)
+		if (!frontend->accepted || frontend->domid != owner->domid)
+			return false;
+	return true;
+}
+
+bool vtpm_all_serve(const struct daemon *daemon)
+{
+	const struct vtpm *vtpm;
+
+	for (vtpm = daemon->vtpms; vtpm; vtpm = vtpm->next)
+		if (!serves_all(vtpm))
+			return false;
+	return true;
+}
+
 void vtpm_check_owners(evutil_socket_t fd, short what, void *arg)
 {
 	struct daemon *daemon = arg;
