@@ -61,6 +61,10 @@ def durable_commit_over_raw(blocks):
     return entry(ratios(blocks["store"]["engine_us"], blocks["store"]["raw_us"]), 1.3)
 
 
+def durable_commit_floor(blocks):
+    return entry(ratios(blocks["store"]["writer_us"], blocks["store"]["raw_us"]))
+
+
 def durable_commit_over_swtpm(blocks):
     return entry(ratios(blocks["store"]["engine_us"], blocks["store"]["swtpm_us"]), 1.0)
 
@@ -143,6 +147,7 @@ KEYS = {
     "guest_over_local_swtpm": (guest_over_local_swtpm, (), ("commands",)),
     "stock_frontend_over_ours": (stock_frontend_over_ours, (), ("stock",)),
     "durable_commit_over_raw": (durable_commit_over_raw, ("store",), ()),
+    "durable_commit_floor": (durable_commit_floor, ("store",), ()),
     "durable_commit_over_swtpm": (durable_commit_over_swtpm, ("store",), ()),
     "volatile_keep_cost": (volatile_keep_cost, ("keep",), ()),
     "engine_private_kb": (engine_private_kb, ("engines",), ()),

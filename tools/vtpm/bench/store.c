@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What durability costs: NV_Write through the engine, a bare write and flush of as many
- * bytes, and NV_Write through swtpm, which flushes nothing. By turns, on the same file system.
+ * bytes, the same by another process that is asked over a socket, and NV_Write through swtpm,
+ * which flushes nothing. By turns, on the same file system.
  *
  *   bench-store DIRECTORY
  *
@@ -11,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -30,6 +33,14 @@ struct raw {
 	off_t slot_size;
 	unsigned int slot;
 };
+
+/* A process that does nothing but write and flush when it is asked: no engine can be faster. */
+struct writer {
+	pid_t pid;
+	int fd;
+};
+
+enum kind { ENGINE, RAW, WRITER, SWTPM, KINDS };
 
 struct samples {
 	double us[ROUNDS];
@@ -74,7 +85,7 @@ static struct engine_run start_engine(const char *store)
 }
 
 /* As many bytes as the engine's last commit, to slots like the engine's. */
-static struct raw make_raw(const char *store)
+static struct raw make_raw(const char *store, const char *name)
 {
 	struct raw raw = { 0 };
 	struct vnvram_info info;
@@ -90,7 +101,7 @@ static struct raw make_raw(const char *store)
 	close(fd);
 	raw.size = 4 + head[2] * 256 + head[3];
 	raw.slot_size = info.slot_size;
-	raw.fd = open(path("raw"), O_RDWR | O_CREAT | O_TRUNC, 0600);
+	raw.fd = open(path(name), O_RDWR | O_CREAT | O_TRUNC, 0600);
 	zeroes = calloc(1, VNVRAM_HEADER_SIZE + 2 * info.slot_size);
 	need(zeroes && write(raw.fd, zeroes, VNVRAM_HEADER_SIZE + 2 * info.slot_size) > 0 &&
 	     !fsync(raw.fd), "a file to write to");
@@ -108,39 +119,110 @@ static void raw_write(struct raw *raw, unsigned int number)
 	     (ssize_t)raw->size && !fdatasync(raw->fd), "bare write");
 }
 
-static void bench(struct engine_run *run, struct raw *raw, struct swtpm *swtpm,
-		  struct samples *samples)
+static void serve(int fd, struct raw *raw)
+{
+	uint8_t request[4096];
+	unsigned int number = 0;
+
+	while (read(fd, request, sizeof(request)) > 0) {
+		raw_write(raw, number++);
+		need(write(fd, request, 10) == 10, "answering");
+	}
+	_exit(0);
+}
+
+static struct writer start_writer(const char *store)
+{
+	struct raw raw = make_raw(store, "written");
+	struct writer writer;
+	int fds[2];
+
+	need(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), "a socket");
+	writer.pid = fork();
+	need(writer.pid >= 0, "a process");
+	if (writer.pid == 0) {
+		close(fds[0]);
+		serve(fds[1], &raw);
+	}
+	close(fds[1]);
+	close(raw.fd);
+	writer.fd = fds[0];
+	return writer;
+}
+
+static void ask_writer(const struct writer *writer, unsigned int number)
+{
+	const struct packet request = nv_write(number);
+	uint8_t answer[10];
+
+	need(write(writer->fd, request.bytes, request.size) == (ssize_t)request.size &&
+	     read(writer->fd, answer, sizeof(answer)) == sizeof(answer), "asking for a write");
+}
+
+/* What is measured, by turns. */
+struct sides {
+	struct engine_run run;
+	struct raw raw;
+	struct writer writer;
+	struct swtpm swtpm;
+};
+
+static void do_one(struct sides *sides, enum kind kind, unsigned int number)
+{
+	switch (kind) {
+	case ENGINE:
+		need(!guest_do(sides->run.guest, nv_write(number)), "the engine: NV_Write");
+		break;
+	case RAW:
+		raw_write(&sides->raw, number);
+		break;
+	case WRITER:
+		ask_writer(&sides->writer, number);
+		break;
+	default:
+		need(!swtpm_do(&sides->swtpm, nv_write(number)), "swtpm: NV_Write");
+		break;
+	}
+}
+
+/* Whoever comes after another finds the disk as that one has left it: all orders, by turns. */
+static enum kind turn_of(unsigned int number, unsigned int turn)
+{
+	static const uint8_t orders[][KINDS] = {
+		{ ENGINE, RAW, WRITER, SWTPM }, { RAW, ENGINE, SWTPM, WRITER },
+		{ WRITER, SWTPM, ENGINE, RAW }, { SWTPM, WRITER, RAW, ENGINE },
+	};
+
+	return orders[number % KINDS][turn];
+}
+
+static void bench(struct sides *sides, struct samples *samples)
 {
 	static unsigned int number;
-	double us[3][WRITES];
+	double us[KINDS][WRITES];
 
 	for (int round = -1; round < ROUNDS; round++) {
 		for (int i = 0; i < WRITES; i++) {
-			double begin = now_us(), raw_begin, swtpm_begin;
-
 			number++;
-			need(!guest_do(run->guest, nv_write(number)), "the engine: NV_Write");
-			raw_begin = now_us();
-			raw_write(raw, number);
-			swtpm_begin = now_us();
-			need(!swtpm_do(swtpm, nv_write(number)), "swtpm: NV_Write");
-			us[0][i] = raw_begin - begin;
-			us[1][i] = swtpm_begin - raw_begin;
-			us[2][i] = now_us() - swtpm_begin;
+			for (int turn = 0; turn < KINDS; turn++) {
+				enum kind kind = turn_of(number, turn);
+				double begin = now_us();
+
+				do_one(sides, kind, number);
+				us[kind][i] = now_us() - begin;
+			}
 		}
 		/* The first round warms up. */
-		for (int kind = 0; kind < 3 && round >= 0; kind++)
+		for (int kind = 0; kind < KINDS && round >= 0; kind++)
 			samples[kind].us[round] = median(us[kind], WRITES);
 	}
 }
 
 int main(int argc, char **argv)
 {
-	struct samples samples[3];
-	struct engine_run run;
-	struct swtpm swtpm;
-	struct raw raw;
+	struct samples samples[KINDS];
 	char store[PATH_MAX];
+	struct sides sides;
 
 	if (argc != 2 || strlen(argv[1]) >= sizeof(directory)) {
 		fputs("Usage: bench-store DIRECTORY\n", stderr);
@@ -148,15 +230,19 @@ int main(int argc, char **argv)
 	}
 	strcpy(directory, argv[1]);
 	snprintf(store, sizeof(store), "%s", path("store"));
-	run = start_engine(store);
-	swtpm = start_swtpm();
-	raw = make_raw(store);
-	bench(&run, &raw, &swtpm, samples);
-	print_json(json_pack("{s:i, s:o, s:o, s:o}", "bytes", (int)raw.size,
-			     "engine_us", json_numbers(samples[0].us, ROUNDS),
-			     "raw_us", json_numbers(samples[1].us, ROUNDS),
-			     "swtpm_us", json_numbers(samples[2].us, ROUNDS)));
-	engine_shutdown(&run);
-	swtpm_end(&swtpm);
+	sides.run = start_engine(store);
+	sides.swtpm = start_swtpm();
+	sides.raw = make_raw(store, "raw");
+	sides.writer = start_writer(store);
+	bench(&sides, samples);
+	print_json(json_pack("{s:i, s:o, s:o, s:o, s:o}", "bytes", (int)sides.raw.size,
+			     "engine_us", json_numbers(samples[ENGINE].us, ROUNDS),
+			     "raw_us", json_numbers(samples[RAW].us, ROUNDS),
+			     "writer_us", json_numbers(samples[WRITER].us, ROUNDS),
+			     "swtpm_us", json_numbers(samples[SWTPM].us, ROUNDS)));
+	close(sides.writer.fd);
+	need(waitpid(sides.writer.pid, NULL, 0) == sides.writer.pid, "the writer's end");
+	engine_shutdown(&sides.run);
+	swtpm_end(&sides.swtpm);
 	return 0;
 }
