@@ -185,12 +185,12 @@ static void do_one(struct sides *sides, enum kind kind, unsigned int number)
 	}
 }
 
-/* Whoever comes after another finds the disk as that one has left it: all orders, by turns. */
+/* Who comes next finds the disk as the last one has left it: each follows each other once. */
 static enum kind turn_of(unsigned int number, unsigned int turn)
 {
 	static const uint8_t orders[][KINDS] = {
-		{ ENGINE, RAW, WRITER, SWTPM }, { RAW, ENGINE, SWTPM, WRITER },
-		{ WRITER, SWTPM, ENGINE, RAW }, { SWTPM, WRITER, RAW, ENGINE },
+		{ ENGINE, RAW, SWTPM, WRITER }, { RAW, WRITER, ENGINE, SWTPM },
+		{ WRITER, SWTPM, RAW, ENGINE }, { SWTPM, ENGINE, WRITER, RAW },
 	};
 
 	return orders[number % KINDS][turn];
