@@ -122,6 +122,13 @@ static int fill_entries(struct engine *engine, const uint8_t *state, size_t stat
 	return ret ? ret : vnvram_write_async(engine->store, RECORD_ENTRY, record, record_size);
 }
 
+/* Volatile state and record are in the store, too. */
+static void note_saved(struct session *session)
+{
+	session->saved_steps = session->record.steps;
+	session->state_ahead = false;
+}
+
 /*
  * The store first. It holds a new session before the state memory forgets the
  * old one; the other way round a death in between would bring an old state back.
@@ -138,7 +145,7 @@ int engine_save(struct engine *engine, bool fresh)
 		fail(engine, "the volatile state cannot be put into the store") :
 		engine_persist(engine);
 	if (!ret) {
-		engine->session.saved_steps = engine->session.record.steps;
+		note_saved(&engine->session);
 		if (fresh)
 			memory_clear(engine->memory);
 		memory_write(engine->memory, record, size, state, state_size);
@@ -158,12 +165,17 @@ int engine_keep(struct engine *engine, bool with_state)
 	memory_write(engine->memory, record, size, state, state_size);
 	tpm_free_state(state, state_size);
 	explicit_bzero(record, size);
+	engine->session.state_ahead |= with_state;
 	return 0;
 }
 
+/*
+ * What only reads is no reason to write: a guest's kernel takes random numbers once a minute, and a
+ * thousand guests would keep a disk busy with that. Their record goes along with the next commit.
+ */
 int engine_idle_ms(const struct engine *engine)
 {
-	if (engine->session.record.steps == engine->session.saved_steps)
+	if (!engine->session.state_ahead)
 		return -1;
 	return engine->session.idle_failed ? IDLE_FAILED_MS : IDLE_MS;
 }
@@ -180,7 +192,7 @@ void engine_idle(struct engine *engine)
 	    fill_entries(engine, state, state_size, record, size))
 		return;
 	if (!commit(engine, &err)) {
-		engine->session.saved_steps = engine->session.record.steps;
+		note_saved(&engine->session);
 		note_commit(engine);
 		return;
 	}

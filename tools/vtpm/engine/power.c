@@ -121,6 +121,7 @@ static int resume(struct engine *engine, const struct past *past, struct error *
 		 (unsigned long long)session->record.sequence,
 		 session->awaited ? "awaits its guest" : "for the same guest");
 	ret = tpm_changed() ? engine_save(engine, false) : engine_keep(engine, true);
+	session->state_ahead = session->saved_steps != session->record.steps;
 	return ret ? error_set(err, -ret, "cannot keep the state") : 0;
 }
 

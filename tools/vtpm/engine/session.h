@@ -24,6 +24,7 @@ struct engine;
  * @record: its record, as it is now
  * @awaited: it was suspended with its domain, and nobody has come yet
  * @saved_steps: steps of the record that is in the store
+ * @state_ahead: a command has changed the volatile state, and only the state memory has it
  * @idle_failed: the last attempt of engine_idle() failed
  * @told: what vtpmd was told last
  * @apart: why a guest is apart, the last one of them
@@ -32,6 +33,7 @@ struct session {
 	struct record record;
 	bool awaited;
 	uint64_t saved_steps;
+	bool state_ahead;
 	bool idle_failed;
 	enum control_session told;
 	char apart[256];

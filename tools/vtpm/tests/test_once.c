@@ -244,6 +244,12 @@ static void test_idle(void **state)
 	assert_int_equal(run.faults->pwrites, writes + 2);
 	assert_true(frontend_ask(&frontend, VTPM_REQUEST_QUIESCE));
 	assert_int_equal(run.faults->pwrites, writes + 2);
+	/* What changes nothing does not wake the disk, and is there when it has to be. */
+	assert_int_equal(frontend_do(&frontend, tpm2_get_random(8)), 0);
+	usleep(1500 * 1000);
+	assert_int_equal(run.faults->pwrites, writes + 2);
+	assert_true(frontend_ask(&frontend, VTPM_REQUEST_QUIESCE));
+	assert_int_equal(run.faults->pwrites, writes + 3);
 	/* A store that cannot be written when it is quiet keeps nobody waiting. */
 	run.faults->sync_errno = EIO;
 	assert_int_equal(frontend_do(&frontend, tpm2_pcr_extend(8)), 0);
