@@ -52,8 +52,9 @@
  * @conn: the live connection, or NULL
  * @frontend_state: what the frontend was last seen in
  * @online_watch: on the node with which the toolstack says that it detaches
- * @connect_work: maps and binds when all conditions are met
+ * @connect_work: maps and binds when all conditions are met, or starts anew
  * @connect_after: not before this time, in jiffies
+ * @link_failed: the last frontend's page or event channel could not be had
  * @faults: how often the frontend has misbehaved lately
  * @fault_time: when it last did, in jiffies
  * @gref: grant reference of the page of the live connection, once connected
@@ -71,6 +72,7 @@ struct tpmback_device {
 	struct xenbus_watch online_watch;
 	struct delayed_work connect_work;
 	unsigned long connect_after;
+	bool link_failed;
 	unsigned int faults;
 	unsigned long fault_time;
 	grant_ref_t gref;

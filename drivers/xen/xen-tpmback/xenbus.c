@@ -16,6 +16,11 @@
  * the device closing and follows; where the guest has none that would, the watch
  * on online does its part.
  *
+ * A frontend that leaves while it is connected to, because it has seen this device go and come, has
+ * revoked what is being mapped, and finds its next link refused. It has done nothing wrong
+ * and has no reason to start anew, so after a link that failed the device does, a
+ * little later.
+ *
  * The toolstack waits for InitWait and looks for just that state. A frontend that runs already
  * would let us leave it in no time, so a new device stays there
  * for a while; there is no event that tells when the toolstack has looked.
@@ -47,6 +52,9 @@ MODULE_PARM_DESC(fault_pause_s,
 #define FAULTS_AT_ONCE		8
 #define FAULT_SHIFT_MAX		10
 #define FAULTS_FORGOTTEN	(600 * HZ)
+
+/* A frontend that starts anew by itself does so before. */
+#define SECOND_CHANCE		HZ
 
 static void device_release(struct kref *ref)
 {
@@ -106,6 +114,7 @@ static void device_fail(struct tpmback_device *dev, int err, const char *why)
 static void device_await(struct tpmback_device *dev)
 {
 	device_end_conn(dev);
+	dev->link_failed = false;
 	dev->conn = conn_new(dev);
 	if (!dev->conn)
 		device_fail(dev, -ENOMEM, "no memory for a connection");
@@ -113,13 +122,17 @@ static void device_await(struct tpmback_device *dev)
 		xenbus_switch_state(dev->xdev, XenbusStateInitWait);
 }
 
-static void device_queue_connect(struct tpmback_device *dev)
+/* After @delay jiffies, or when the pause is over. */
+static void device_queue_work(struct tpmback_device *dev, unsigned long delay)
 {
-	unsigned long delay = 0;
-
-	if (time_before(jiffies, dev->connect_after))
+	if (time_before(jiffies + delay, dev->connect_after))
 		delay = dev->connect_after - jiffies;
 	mod_delayed_work(system_wq, &dev->connect_work, delay);
+}
+
+static void device_queue_connect(struct tpmback_device *dev)
+{
+	device_queue_work(dev, 0);
 }
 
 /* "%u" would take 2^32 for 0, a page that the toolstack has granted for the console. */
@@ -203,6 +216,7 @@ static void device_connect(struct tpmback_device *dev)
 	if (link_connect(dev->conn, dev->xdev, dev->gref, dev->port, requested)) {
 		device_note_fault(dev);
 		device_end_conn(dev);
+		dev->link_failed = true;
 	} else if (conn_is_begun(dev->conn)) {
 		device_let_in(dev);
 	}
@@ -222,6 +236,12 @@ static bool device_may_let_in(struct tpmback_device *dev)
 	       dev->xdev->state == XenbusStateInitWait;
 }
 
+static bool device_may_await(struct tpmback_device *dev)
+{
+	return dev->xdev && !dev->conn && dev->link_failed &&
+	       dev->frontend_state == XenbusStateClosed;
+}
+
 static void device_connect_work(struct work_struct *work)
 {
 	struct tpmback_device *dev = container_of(to_delayed_work(work),
@@ -233,6 +253,8 @@ static void device_connect_work(struct work_struct *work)
 		device_connect(dev);
 	else if (device_may_let_in(dev))
 		device_let_in(dev);
+	else if (device_may_await(dev))
+		device_await(dev);
 	mutex_unlock(&dev->lock);
 }
 
@@ -302,7 +324,11 @@ static bool device_follow(struct tpmback_device *dev, enum xenbus_state state)
 		return false;
 	case XenbusStateClosed:
 		device_frontend_closes(dev, XenbusStateClosed);
-		return !xenbus_dev_is_online(dev->xdev);
+		if (!xenbus_dev_is_online(dev->xdev))
+			return true;
+		if (dev->link_failed)
+			device_queue_work(dev, SECOND_CHANCE);
+		return false;
 	case XenbusStateUnknown:
 		device_end_conn(dev);
 		return true;

@@ -297,6 +297,39 @@ static void frontend_node(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, back.xdev.state, XenbusStateConnected);
 }
 
+/*
+ * The frontend has left the page that the store still names, and has set up the next link
+ * before it learns that the device is closing because of that page.
+ */
+static void second_chance(struct kunit *test)
+{
+	KUNIT_ASSERT_EQ(test, back_probe(), 0);
+	KUNIT_ASSERT_GE(test, back_accept(), 0);
+	back_write_nodes(false);
+	store_set(BACK_FRONT_DIR, "ring-ref", "77");
+	back_frontend(XenbusStateConnected);
+	back_settle();
+	KUNIT_ASSERT_EQ(test, back.xdev.state, XenbusStateClosing);
+	KUNIT_EXPECT_EQ(test, double_fatal(), -EINVAL);
+	back_close();
+	back_write_nodes(false);
+	back_frontend(XenbusStateInitialised);
+	back_settle();
+	KUNIT_ASSERT_EQ(test, back.xdev.state, XenbusStateClosing);
+	back_frontend(XenbusStateClosed);
+	KUNIT_ASSERT_EQ(test, back.xdev.state, XenbusStateClosed);
+	back_settle();
+	KUNIT_ASSERT_EQ(test, back.xdev.state, XenbusStateInitWait);
+	KUNIT_ASSERT_GE(test, back_accept(), 0);
+	back_frontend(XenbusStateInitialised);
+	back_settle();
+	KUNIT_ASSERT_EQ(test, back.xdev.state, XenbusStateConnected);
+	/* One chance: a frontend that closes after a link that was good has reasons. */
+	back_frontend(XenbusStateClosed);
+	back_settle();
+	KUNIT_EXPECT_EQ(test, back.xdev.state, XenbusStateClosed);
+}
+
 /* Nothing is watched but what the toolstack alone can write (B4). */
 static void the_watch_is_on_online(struct kunit *test)
 {
@@ -388,6 +421,7 @@ static struct kunit_case states_cases[] = {
 	KUNIT_CASE(another_ring),
 	KUNIT_CASE(an_unreadable_ring_changes_nothing),
 	KUNIT_CASE_PARAM(frontend_node, node_gen_params),
+	KUNIT_CASE(second_chance),
 	KUNIT_CASE(the_watch_is_on_online),
 	KUNIT_CASE_PARAM(offline, offline_gen_params),
 	KUNIT_CASE(remove_while_served),
