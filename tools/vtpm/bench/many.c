@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Many engines on one host, and as many swtpms: how long until all of them have answered
- * their guest's Startup, the memory of each, how often they wake up while nobody asks for
+ * their guest's Startup, the memory and the processor time of each, how often they wake up while nobody asks for
  * anything, and whether one that works notices the others. Guests are simulated: a socket is in
  * the place of each connection.
  *
@@ -40,6 +40,8 @@ struct results {
 	double engine_ms[ROUNDS_MAX];
 	double swtpm_ms[ROUNDS_MAX];
 	double engine_private_kb[ROUNDS_MAX];
+	double engine_host_kb[ROUNDS_MAX];	/* of the machine's memory, the kernel's part included */
+	double engine_cpu_ms[ROUNDS_MAX];
 	double swtpm_private_kb[ROUNDS_MAX];
 	double alone_us[2][ROUNDS_MAX];	/* median, p99 */
 	double beside_us[2][ROUNDS_MAX];
@@ -139,6 +141,22 @@ static double private_kb(pid_t pid)
 	return sum_of(path, "Private_Dirty:", "Private_Hugetlb:");
 }
 
+/* What programs could still have, in KB. */
+static double available_kb(void)
+{
+	return sum_of("/proc/meminfo", "MemAvailable:", "MemAvailable:");
+}
+
+/* Processor time of all its threads since it was started, in ms. */
+static double cpu_ms(pid_t pid)
+{
+	struct timespec time;
+	clockid_t clock;
+
+	need(!clock_getcpuclockid(pid, &clock) && !clock_gettime(clock, &time), "processor time");
+	return time.tv_sec * 1e3 + time.tv_nsec / 1e6;
+}
+
 /* How often all threads of a process have given up the processor, or lost it. */
 static double switches_of(pid_t pid)
 {
@@ -209,13 +227,17 @@ static void sample(double *half, double *p99)
 /* All at once; what each has of its own is looked at while all are there. */
 static void run_engines(unsigned int round)
 {
-	double begin = now_us(), kb = 0;
+	double available = available_kb(), begin = now_us(), kb = 0, ms = 0;
 
 	start_engines(0, false);
 	results.engine_ms[round] = (now_us() - begin) / 1e3;
-	for (unsigned int i = 0; i < host.count; i++)
+	results.engine_host_kb[round] = (available - available_kb()) / host.count;
+	for (unsigned int i = 0; i < host.count; i++) {
 		kb += private_kb(host.engines[i].pid);
+		ms += cpu_ms(host.engines[i].pid);
+	}
 	results.engine_private_kb[round] = kb / host.count;
+	results.engine_cpu_ms[round] = ms / host.count;
 	if (host.count > 1)
 		sample(&results.beside_us[0][round], &results.beside_us[1][round]);
 	end_engines();
@@ -263,6 +285,8 @@ static json_t *run(unsigned int rounds)
 	set_numbers(json, "engine_ms", results.engine_ms, rounds);
 	set_numbers(json, "swtpm_ms", results.swtpm_ms, rounds);
 	set_numbers(json, "engine_private_kb", results.engine_private_kb, rounds);
+	set_numbers(json, "engine_host_kb", results.engine_host_kb, rounds);
+	set_numbers(json, "engine_cpu_ms", results.engine_cpu_ms, rounds);
 	set_numbers(json, "swtpm_private_kb", results.swtpm_private_kb, rounds);
 	if (host.count == 1)
 		return json;

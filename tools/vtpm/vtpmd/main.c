@@ -89,16 +89,29 @@ static void end_if_idle(struct daemon *daemon)
 		event_base_loopbreak(daemon->base);
 }
 
+static struct vtpm *vtpm_of_process(struct daemon *daemon, pid_t pid)
+{
+	struct vtpm *vtpm;
+
+	for (vtpm = daemon->vtpms; vtpm; vtpm = vtpm->next)
+		if (vtpm->pid == pid)
+			return vtpm;
+	return NULL;
+}
+
+/* One signal may stand for many. */
 static void child_ended(evutil_socket_t fd, short what, void *arg)
 {
 	struct daemon *daemon = arg;
 	struct vtpm *vtpm;
 	int status;
+	pid_t pid;
 
 	(void)fd;
 	(void)what;
-	for (vtpm = daemon->vtpms; vtpm; vtpm = vtpm->next) {
-		if (!vtpm->pid || waitpid(vtpm->pid, &status, WNOHANG) != vtpm->pid)
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		vtpm = vtpm_of_process(daemon, pid);
+		if (!vtpm)
 			continue;
 		process_drain(vtpm);
 		vtpm_exited(vtpm, status);
