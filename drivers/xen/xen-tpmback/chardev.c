@@ -25,7 +25,7 @@ static int chardev_open(struct inode *inode, struct file *file)
 
 static int chardev_release(struct inode *inode, struct file *file)
 {
-	connections_forget();
+	tpmback_connections_forget();
 	clear_bit_unlock(0, &controller);
 	return 0;
 }
@@ -40,25 +40,25 @@ static ssize_t chardev_read(struct file *file, char __user *buf, size_t count,
 
 	if (count < sizeof(event))
 		return -EINVAL;
-	while (!(conn = connections_next_event(&event))) {
+	while (!(conn = tpmback_connections_next_event(&event))) {
 		if (file->f_flags & O_NONBLOCK)
 			return -EAGAIN;
-		err = connections_wait_for_news();
+		err = tpmback_connections_wait_for_news();
 		if (err)
 			return err;
 	}
 	if (copy_to_user(buf, &event, sizeof(event))) {
-		connections_untell(conn, event.type);
+		tpmback_connections_untell(conn, event.type);
 		ret = -EFAULT;
 	}
-	conn_put(conn);
+	tpmback_conn_put(conn);
 	return ret;
 }
 
 static __poll_t chardev_poll(struct file *file, poll_table *wait)
 {
-	poll_wait(file, &connections_wait, wait);
-	return connections_have_event() ? EPOLLIN | EPOLLRDNORM : 0;
+	poll_wait(file, &tpmback_connections_wait, wait);
+	return tpmback_connections_have_event() ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
 static int chardev_check_policy(const struct vtpm_accept *policy)
@@ -92,11 +92,11 @@ static long chardev_accept(const void __user *arg)
 	ret = chardev_check_policy(&policy);
 	if (ret)
 		return ret;
-	conn = connections_find(policy.id);
+	conn = tpmback_connections_find(policy.id);
 	if (!conn)
 		return -ENOENT;
-	ret = connfd_open(conn, &policy);
-	conn_put(conn);
+	ret = tpmback_connfd_open(conn, &policy);
+	tpmback_conn_put(conn);
 	return ret;
 }
 
@@ -107,7 +107,7 @@ static long chardev_next(void __user *arg)
 
 	if (copy_from_user(&info, arg, sizeof(info)))
 		return -EFAULT;
-	err = connections_info(&info);
+	err = tpmback_connections_info(&info);
 	if (err)
 		return err;
 	return copy_to_user(arg, &info, sizeof(info)) ? -EFAULT : 0;
@@ -148,22 +148,22 @@ static struct miscdevice chardev = {
 };
 
 /**
- * chardev_init() - make /dev/vtpm
+ * tpmback_chardev_init() - make /dev/vtpm
  *
  * Context: process; may sleep.
  * Return: 0 or a negative errno.
  */
-int chardev_init(void)
+int tpmback_chardev_init(void)
 {
 	return misc_register(&chardev);
 }
 
 /**
- * chardev_exit() - undo chardev_init()
+ * tpmback_chardev_exit() - undo tpmback_chardev_init()
  *
  * Context: process; may sleep.
  */
-void chardev_exit(void)
+void tpmback_chardev_exit(void)
 {
 	misc_deregister(&chardev);
 }

@@ -46,7 +46,7 @@ static bool tag_is_tpm2(u16 tag)
 }
 
 /**
- * command_check() - decide whether a command may be passed on
+ * tpmback_command_check() - decide whether a command may be passed on
  * @command: a private copy of the command
  * @length: bytes that the frontend transferred
  * @locality: locality that the frontend asks for
@@ -58,8 +58,8 @@ static bool tag_is_tpm2(u16 tag)
  * Context: any.
  * Return: TPM_VERDICT_GOOD, or the first thing that is wrong.
  */
-enum tpm_verdict command_check(const u8 *command, u32 length, u8 locality,
-			       u32 localities)
+enum tpm_verdict tpmback_command_check(const u8 *command, u32 length,
+				       u8 locality, u32 localities)
 {
 	u16 tag;
 
@@ -78,21 +78,21 @@ enum tpm_verdict command_check(const u8 *command, u32 length, u8 locality,
 }
 
 /**
- * response_check() - tell whether an engine's response is well-formed
+ * tpmback_response_check() - tell whether an engine's response is well-formed
  * @response: a private copy of the response
  * @length: its bytes
  *
  * Context: any.
  * Return: true if it has a header, and its length there is @length.
  */
-bool response_check(const u8 *response, size_t length)
+bool tpmback_response_check(const u8 *response, size_t length)
 {
 	return length >= TPM_COMMAND_HEADER &&
 	       get_unaligned_be32(response + 2) == length;
 }
 
 /**
- * command_error() - make the response that says why a command was refused
+ * tpmback_command_error() - make the response that says why a command was refused
  * @response: the response is written here
  * @command: a private copy of the command
  * @length: its bytes, of which the first two tell the family
@@ -102,8 +102,8 @@ bool response_check(const u8 *response, size_t length)
  *
  * Context: any.
  */
-void command_error(u8 response[TPM_ERROR_RESPONSE], const u8 *command,
-		   u32 length, enum tpm_verdict verdict)
+void tpmback_command_error(u8 response[TPM_ERROR_RESPONSE], const u8 *command,
+			   u32 length, enum tpm_verdict verdict)
 {
 	u16 tag = length >= 2 ? get_unaligned_be16(command) : 0;
 
@@ -118,15 +118,15 @@ void command_error(u8 response[TPM_ERROR_RESPONSE], const u8 *command,
 }
 
 /**
- * command_set_locality() - make the command that sets an engine's locality
+ * tpmback_command_set_locality() - make the command that sets an engine's locality
  * @buf: the command is written here
  * @command: the command that is to follow; it tells the family
  * @locality: 0 to 4
  *
  * Context: any.
  */
-void command_set_locality(u8 buf[TPM_SET_LOCALITY_SIZE], const u8 *command,
-			  u8 locality)
+void tpmback_command_set_locality(u8 buf[TPM_SET_LOCALITY_SIZE],
+				  const u8 *command, u8 locality)
 {
 	bool tpm1 = tag_is_tpm1(get_unaligned_be16(command));
 
@@ -137,25 +137,25 @@ void command_set_locality(u8 buf[TPM_SET_LOCALITY_SIZE], const u8 *command,
 }
 
 /**
- * response_is_success() - tell whether a response reports success
- * @response: a response that response_check() has passed
+ * tpmback_response_is_success() - tell whether a response reports success
+ * @response: a response that tpmback_response_check() has passed
  *
  * Context: any.
  * Return: true if the return code is 0.
  */
-bool response_is_success(const u8 *response)
+bool tpmback_response_is_success(const u8 *response)
 {
 	return get_unaligned_be32(response + 6) == 0;
 }
 
 /**
- * verdict_name() - say a verdict in words
+ * tpmback_verdict_name() - say a verdict in words
  * @verdict: one of &enum tpm_verdict
  *
  * Context: any.
  * Return: a clause for a log message, never NULL.
  */
-const char *verdict_name(enum tpm_verdict verdict)
+const char *tpmback_verdict_name(enum tpm_verdict verdict)
 {
 	return verdicts[verdict].name;
 }

@@ -22,7 +22,7 @@
 #define TPM_LOCALITY_MASK	((1U << TPM_LOCALITIES) - 1)
 
 /**
- * enum tpm_verdict - what command_check() thinks of a command
+ * enum tpm_verdict - what tpmback_command_check() thinks of a command
  * @TPM_VERDICT_GOOD: it may be passed on
  * @TPM_VERDICT_SIZE: its length is out of range, or differs from the one in its header
  * @TPM_VERDICT_TAG: no TPM knows its tag
@@ -39,14 +39,14 @@ enum tpm_verdict {
 	TPM_VERDICT_UNSERVED,
 };
 
-enum tpm_verdict command_check(const u8 *command, u32 length, u8 locality,
-			       u32 localities);
-bool response_check(const u8 *response, size_t length);
-void command_error(u8 response[TPM_ERROR_RESPONSE], const u8 *command,
-		   u32 length, enum tpm_verdict verdict);
-void command_set_locality(u8 buf[TPM_SET_LOCALITY_SIZE], const u8 *command,
-			  u8 locality);
-bool response_is_success(const u8 *response);
-const char *verdict_name(enum tpm_verdict verdict);
+enum tpm_verdict tpmback_command_check(const u8 *command, u32 length,
+				       u8 locality, u32 localities);
+bool tpmback_response_check(const u8 *response, size_t length);
+void tpmback_command_error(u8 response[TPM_ERROR_RESPONSE], const u8 *command,
+			   u32 length, enum tpm_verdict verdict);
+void tpmback_command_set_locality(u8 buf[TPM_SET_LOCALITY_SIZE],
+				  const u8 *command, u8 locality);
+bool tpmback_response_is_success(const u8 *response);
+const char *tpmback_verdict_name(enum tpm_verdict verdict);
 
 #endif

@@ -18,14 +18,14 @@ static LIST_HEAD(connections);		/* in the order of their ids */
 static u64 last_id;
 static bool news;	/* there may be an event; a hint for those who sleep */
 
-DECLARE_WAIT_QUEUE_HEAD(connections_wait);
+DECLARE_WAIT_QUEUE_HEAD(tpmback_connections_wait);
 
 static void conn_free(struct tpmback_conn *conn)
 {
 	kfree_sensitive(conn->incoming);
 	kfree_sensitive(conn->response);
 	kfree_sensitive(conn->command);
-	device_put(conn->dev);
+	tpmback_device_put(conn->dev);
 	kfree_sensitive(conn);
 }
 
@@ -34,12 +34,12 @@ static void conn_release(struct kref *ref)
 	conn_free(container_of(ref, struct tpmback_conn, ref));
 }
 
-void conn_get(struct tpmback_conn *conn)
+void tpmback_conn_get(struct tpmback_conn *conn)
 {
 	kref_get(&conn->ref);
 }
 
-void conn_put(struct tpmback_conn *conn)
+void tpmback_conn_put(struct tpmback_conn *conn)
 {
 	kref_put(&conn->ref, conn_release);
 }
@@ -50,7 +50,7 @@ static struct tpmback_conn *conn_alloc(struct tpmback_device *dev)
 
 	if (!conn)
 		return NULL;
-	device_get(dev);
+	tpmback_device_get(dev);
 	conn->dev = dev;
 	conn->command = kzalloc(VTPM_MAX_TRANSFER, GFP_KERNEL);
 	conn->response = kzalloc(VTPM_MAX_TRANSFER, GFP_KERNEL);
@@ -63,19 +63,19 @@ static struct tpmback_conn *conn_alloc(struct tpmback_device *dev)
 	spin_lock_init(&conn->lock);
 	mutex_init(&conn->write_lock);
 	init_waitqueue_head(&conn->wait);
-	INIT_DELAYED_WORK(&conn->stall, ring_stall);
+	INIT_DELAYED_WORK(&conn->stall, tpmback_ring_stall);
 	return conn;
 }
 
 /**
- * conn_new() - begin a connection
+ * tpmback_conn_new() - begin a connection
  * @dev: the device, which has no live connection
  *
  * Context: process; may sleep. The device's lock is held.
  * Return: the connection, whose reference belongs to the device; NULL if
  * memory is short.
  */
-struct tpmback_conn *conn_new(struct tpmback_device *dev)
+struct tpmback_conn *tpmback_conn_new(struct tpmback_device *dev)
 {
 	struct tpmback_conn *conn = conn_alloc(dev);
 
@@ -83,28 +83,28 @@ struct tpmback_conn *conn_new(struct tpmback_device *dev)
 		return NULL;
 	mutex_lock(&connections_lock);
 	conn->id = ++last_id;
-	conn_get(conn);
+	tpmback_conn_get(conn);
 	list_add_tail(&conn->node, &connections);
 	mutex_unlock(&connections_lock);
-	connections_notify();
+	tpmback_connections_notify();
 	return conn;
 }
 
 static void conn_forget(struct tpmback_conn *conn)
 {
 	list_del(&conn->node);
-	conn_put(conn);
+	tpmback_conn_put(conn);
 }
 
 /**
- * conn_end() - end a connection
+ * tpmback_conn_end() - end a connection
  * @conn: a connection that is no longer connected
  *
  * Whoever holds its descriptor sees POLLHUP. Drops the device's reference.
  *
  * Context: process; may sleep. The device's lock is held.
  */
-void conn_end(struct tpmback_conn *conn)
+void tpmback_conn_end(struct tpmback_conn *conn)
 {
 	mutex_lock(&connections_lock);
 	spin_lock_irq(&conn->lock);
@@ -118,17 +118,17 @@ void conn_end(struct tpmback_conn *conn)
 
 	cancel_delayed_work_sync(&conn->stall);
 	wake_up_interruptible_all(&conn->wait);
-	connections_notify();
-	conn_put(conn);
+	tpmback_connections_notify();
+	tpmback_conn_put(conn);
 }
 
 /**
- * conn_is_accepted() - tell whether a descriptor of the connection is open
+ * tpmback_conn_is_accepted() - tell whether a descriptor of the connection is open
  * @conn: the connection
  *
  * Context: any but the connection's lock held.
  */
-bool conn_is_accepted(struct tpmback_conn *conn)
+bool tpmback_conn_is_accepted(struct tpmback_conn *conn)
 {
 	unsigned long flags;
 	bool accepted;
@@ -140,12 +140,12 @@ bool conn_is_accepted(struct tpmback_conn *conn)
 }
 
 /**
- * conn_is_connected() - tell whether the frontend's page is mapped
+ * tpmback_conn_is_connected() - tell whether the frontend's page is mapped
  * @conn: the connection
  *
  * Context: any but the connection's lock held.
  */
-bool conn_is_connected(struct tpmback_conn *conn)
+bool tpmback_conn_is_connected(struct tpmback_conn *conn)
 {
 	unsigned long flags;
 	bool connected;
@@ -157,12 +157,12 @@ bool conn_is_connected(struct tpmback_conn *conn)
 }
 
 /**
- * conn_is_begun() - tell whether an engine knows of the frontend
+ * tpmback_conn_is_begun() - tell whether an engine knows of the frontend
  * @conn: the connection
  *
  * Context: any but the connection's lock held.
  */
-bool conn_is_begun(struct tpmback_conn *conn)
+bool tpmback_conn_is_begun(struct tpmback_conn *conn)
 {
 	unsigned long flags;
 	bool begun;
@@ -174,13 +174,13 @@ bool conn_is_begun(struct tpmback_conn *conn)
 }
 
 /**
- * conn_is_at_fault() - tell whether the frontend has broken the protocol
+ * tpmback_conn_is_at_fault() - tell whether the frontend has broken the protocol
  * @conn: the connection
  *
  * Context: any but the connection's lock held.
  * Return: whether there was something that went into the log.
  */
-bool conn_is_at_fault(struct tpmback_conn *conn)
+bool tpmback_conn_is_at_fault(struct tpmback_conn *conn)
 {
 	unsigned long flags;
 	bool fault;
@@ -192,13 +192,13 @@ bool conn_is_at_fault(struct tpmback_conn *conn)
 }
 
 /**
- * conn_features() - tell what the frontend may use
+ * tpmback_conn_features() - tell what the frontend may use
  * @conn: a connection that has been accepted
  *
  * Context: any but the connection's lock held.
  * Return: VTPM_FEATURE_*.
  */
-u32 conn_features(struct tpmback_conn *conn)
+u32 tpmback_conn_features(struct tpmback_conn *conn)
 {
 	unsigned long flags;
 	u32 features;
@@ -210,20 +210,20 @@ u32 conn_features(struct tpmback_conn *conn)
 }
 
 /**
- * connections_find() - look a connection up
+ * tpmback_connections_find() - look a connection up
  * @id: its number
  *
  * Context: process; may sleep.
  * Return: the connection, referenced; NULL if there is none or it has ended.
  */
-struct tpmback_conn *connections_find(u64 id)
+struct tpmback_conn *tpmback_connections_find(u64 id)
 {
 	struct tpmback_conn *conn, *found = NULL;
 
 	mutex_lock(&connections_lock);
 	list_for_each_entry(conn, &connections, node) {
 		if (conn->id == id && !READ_ONCE(conn->gone)) {
-			conn_get(conn);
+			tpmback_conn_get(conn);
 			found = conn;
 			break;
 		}
@@ -259,13 +259,13 @@ static void conn_describe(struct tpmback_conn *conn, struct vtpm_info *info)
 }
 
 /**
- * connections_info() - describe the live connection with the next higher id
+ * tpmback_connections_info() - describe the live connection with the next higher id
  * @info: in: the id that the last call returned, or 0; out: all of it
  *
  * Context: process; may sleep.
  * Return: 0, or -ENOENT if there is none.
  */
-int connections_info(struct vtpm_info *info)
+int tpmback_connections_info(struct vtpm_info *info)
 {
 	struct tpmback_conn *conn;
 	int err = -ENOENT;
@@ -285,15 +285,15 @@ int connections_info(struct vtpm_info *info)
 static void connections_news(void)
 {
 	WRITE_ONCE(news, true);
-	wake_up_interruptible(&connections_wait);
+	wake_up_interruptible(&tpmback_connections_wait);
 }
 
 /**
- * connections_notify() - let the controller look for events
+ * tpmback_connections_notify() - let the controller look for events
  *
  * Context: process; may sleep.
  */
-void connections_notify(void)
+void tpmback_connections_notify(void)
 {
 	mutex_lock(&connections_lock);
 	connections_news();
@@ -301,14 +301,14 @@ void connections_notify(void)
 }
 
 /**
- * connections_wait_for_news() - sleep until there may be an event
+ * tpmback_connections_wait_for_news() - sleep until there may be an event
  *
  * Context: process; may sleep.
  * Return: 0, or -ERESTARTSYS if a signal came first.
  */
-int connections_wait_for_news(void)
+int tpmback_connections_wait_for_news(void)
 {
-	return wait_event_interruptible(connections_wait, READ_ONCE(news));
+	return wait_event_interruptible(tpmback_connections_wait, READ_ONCE(news));
 }
 
 /* What the controller does not know yet of this connection, or 0. */
@@ -318,17 +318,17 @@ static u32 conn_untold(struct tpmback_conn *conn)
 		return conn->told_added ? VTPM_EVENT_GONE : 0;
 	if (!conn->told_added)
 		return VTPM_EVENT_ADDED;
-	if (!conn->told_ready && conn_is_begun(conn))
+	if (!conn->told_ready && tpmback_conn_is_begun(conn))
 		return VTPM_EVENT_READY;
 	return 0;
 }
 
 /**
- * connections_have_event() - tell whether there is something to read
+ * tpmback_connections_have_event() - tell whether there is something to read
  *
  * Context: process; may sleep.
  */
-bool connections_have_event(void)
+bool tpmback_connections_have_event(void)
 {
 	struct tpmback_conn *conn;
 	bool have = false;
@@ -371,13 +371,14 @@ static void conn_tell(struct tpmback_conn *conn, u32 type)
 }
 
 /**
- * connections_next_event() - get the next event, and take it as told
+ * tpmback_connections_next_event() - get the next event, and take it as told
  * @event: the event is written here
  *
  * Context: process; may sleep.
- * Return: the connection, referenced, for connections_untell(); NULL if there is no event.
+ * Return: the connection, referenced, for tpmback_connections_untell(); NULL if there is
+ * no event.
  */
-struct tpmback_conn *connections_next_event(struct vtpm_event *event)
+struct tpmback_conn *tpmback_connections_next_event(struct vtpm_event *event)
 {
 	struct tpmback_conn *conn, *found = NULL;
 	u32 type;
@@ -386,7 +387,7 @@ struct tpmback_conn *connections_next_event(struct vtpm_event *event)
 	list_for_each_entry(conn, &connections, node) {
 		type = conn_untold(conn);
 		if (type) {
-			conn_get(conn);
+			tpmback_conn_get(conn);
 			conn_event(conn, type, event);
 			conn_tell(conn, type);
 			found = conn;
@@ -400,17 +401,17 @@ struct tpmback_conn *connections_next_event(struct vtpm_event *event)
 }
 
 /**
- * connections_untell() - take connections_next_event() back
+ * tpmback_connections_untell() - take tpmback_connections_next_event() back
  * @conn: what it returned
  * @type: type of the event that did not reach the controller
  *
  * Context: process; may sleep.
  */
-void connections_untell(struct tpmback_conn *conn, u32 type)
+void tpmback_connections_untell(struct tpmback_conn *conn, u32 type)
 {
 	mutex_lock(&connections_lock);
 	if (type == VTPM_EVENT_GONE) {
-		conn_get(conn);
+		tpmback_conn_get(conn);
 		list_add(&conn->node, &connections);
 	} else if (type == VTPM_EVENT_READY) {
 		conn->told_ready = false;
@@ -424,11 +425,11 @@ void connections_untell(struct tpmback_conn *conn, u32 type)
 }
 
 /**
- * connections_forget() - a controller has gone: the next one knows nothing
+ * tpmback_connections_forget() - a controller has gone: the next one knows nothing
  *
  * Context: process; may sleep.
  */
-void connections_forget(void)
+void tpmback_connections_forget(void)
 {
 	struct tpmback_conn *conn, *next;
 

@@ -50,8 +50,8 @@ static void connfd_raw_packet(struct tpmback_conn *conn,
 {
 	if (conn->locality != conn->raw_locality) {
 		conn->raw = RAW_LOCALITY;
-		command_set_locality(conn->set_locality, conn->command,
-				     conn->locality);
+		tpmback_command_set_locality(conn->set_locality, conn->command,
+					     conn->locality);
 		packet->body = conn->set_locality;
 		packet->body_size = sizeof(conn->set_locality);
 	} else {
@@ -113,7 +113,7 @@ static void connfd_settle(struct tpmback_conn *conn,
 	if (*claimed == REQUEST_READING) {
 		*claimed = request;
 		if (claimed == &conn->request && request == REQUEST_DELIVERED)
-			ring_handed_out(conn);
+			tpmback_ring_handed_out(conn);
 	}
 	spin_unlock_irq(&conn->lock);
 	wake_up_interruptible(&conn->wait);
@@ -188,12 +188,12 @@ static ssize_t connfd_take_native(struct tpmback_conn *conn,
 		return -EFAULT;
 	/* Only a writer, which is us, or the last close changes this. */
 	begin = READ_ONCE(conn->begin) == REQUEST_DELIVERED;
-	err = ring_answer(conn, header.sequence, length);
+	err = tpmback_ring_answer(conn, header.sequence, length);
 	if (err)
 		return err;
 	/* The answer to BEGIN lets the frontend in. */
 	if (begin)
-		device_try_connect(conn->dev);
+		tpmback_device_try_connect(conn->dev);
 	return count;
 }
 
@@ -207,9 +207,9 @@ static ssize_t connfd_take_raw(struct tpmback_conn *conn,
 		return -EMSGSIZE;
 	if (copy_from_user(conn->incoming, buf, count))
 		return -EFAULT;
-	if (!response_check(conn->incoming, count))
+	if (!tpmback_response_check(conn->incoming, count))
 		return -EBADMSG;
-	err = ring_answer_raw(conn, count);
+	err = tpmback_ring_answer_raw(conn, count);
 	return err ? err : count;
 }
 
@@ -252,8 +252,8 @@ static int connfd_release(struct inode *inode, struct file *file)
 {
 	struct tpmback_conn *conn = file->private_data;
 
-	ring_unserve(conn);
-	conn_put(conn);
+	tpmback_ring_unserve(conn);
+	tpmback_conn_put(conn);
 	return 0;
 }
 
@@ -266,14 +266,14 @@ static const struct file_operations connfd_fops = {
 };
 
 /**
- * connfd_open() - accept a connection
+ * tpmback_connfd_open() - accept a connection
  * @conn: the connection
  * @policy: what the controller asks for; it has been checked
  *
  * Context: process; may sleep. No lock is held.
  * Return: a new descriptor, or a negative errno as VTPM_IOC_ACCEPT says.
  */
-int connfd_open(struct tpmback_conn *conn, const struct vtpm_accept *policy)
+int tpmback_connfd_open(struct tpmback_conn *conn, const struct vtpm_accept *policy)
 {
 	struct file *file;
 	int err, fd;
@@ -281,7 +281,7 @@ int connfd_open(struct tpmback_conn *conn, const struct vtpm_accept *policy)
 	fd = get_unused_fd_flags(O_CLOEXEC);
 	if (fd < 0)
 		return fd;
-	err = ring_serve(conn, policy);
+	err = tpmback_ring_serve(conn, policy);
 	if (err)
 		goto err_fd;
 	file = anon_inode_getfile("[vtpm]", &connfd_fops, conn, O_RDWR);
@@ -289,13 +289,13 @@ int connfd_open(struct tpmback_conn *conn, const struct vtpm_accept *policy)
 		err = PTR_ERR(file);
 		goto err_serve;
 	}
-	conn_get(conn);
-	device_try_connect(conn->dev);
+	tpmback_conn_get(conn);
+	tpmback_device_try_connect(conn->dev);
 	fd_install(fd, file);
 	return fd;
 
 err_serve:
-	ring_unserve(conn);
+	tpmback_ring_unserve(conn);
 err_fd:
 	put_unused_fd(fd);
 	return err;

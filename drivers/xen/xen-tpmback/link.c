@@ -19,7 +19,7 @@
 static irqreturn_t link_interrupt(int irq, void *data)
 {
 	bool parked;
-	bool news = ring_event(data, irq, &parked);
+	bool news = tpmback_ring_event(data, irq, &parked);
 
 	if (!parked)
 		xen_irq_lateeoi(irq, news ? 0 : XEN_EOI_FLAG_SPURIOUS);
@@ -42,7 +42,7 @@ static int link_read_grants(struct xenbus_device *xdev, bool requested,
 		xenbus_dev_fatal(xdev, err, "mapping ring-ref %u", grefs[0]);
 		return err;
 	}
-	extra = ring_first_look(page, &grefs[1]);
+	extra = tpmback_ring_first_look(page, &grefs[1]);
 	xenbus_unmap_ring_vfree(xdev, page);
 	if (requested ? extra == 1 : extra == 0)
 		return 0;
@@ -66,17 +66,17 @@ static int link_map(struct tpmback_conn *conn, struct xenbus_device *xdev,
 				 count, grefs[0]);
 		return err;
 	}
-	ring_open(conn, page);
+	tpmback_ring_open(conn, page);
 	return 0;
 }
 
 static void link_unmap(struct tpmback_conn *conn, struct xenbus_device *xdev)
 {
-	xenbus_unmap_ring_vfree(xdev, ring_close(conn));
+	xenbus_unmap_ring_vfree(xdev, tpmback_ring_close(conn));
 }
 
 /**
- * link_connect() - map a frontend's pages and bind its event channel
+ * tpmback_link_connect() - map a frontend's pages and bind its event channel
  * @conn: a connection that is accepted and not connected
  * @xdev: its device
  * @gref: grant reference of the page
@@ -89,8 +89,8 @@ static void link_unmap(struct tpmback_conn *conn, struct xenbus_device *xdev)
  * Context: process; may sleep. The device's lock is held.
  * Return: 0, or a negative errno after xenbus_dev_fatal(); then nothing is left mapped.
  */
-int link_connect(struct tpmback_conn *conn, struct xenbus_device *xdev,
-		 grant_ref_t gref, evtchn_port_t port, bool requested)
+int tpmback_link_connect(struct tpmback_conn *conn, struct xenbus_device *xdev,
+			 grant_ref_t gref, evtchn_port_t port, bool requested)
 {
 	grant_ref_t grefs[VTPM_EXTENSION_PAGES] = { gref };
 	int err;
@@ -111,20 +111,20 @@ int link_connect(struct tpmback_conn *conn, struct xenbus_device *xdev,
 		link_unmap(conn, xdev);
 		return err;
 	}
-	ring_bound(conn, err);
+	tpmback_ring_bound(conn, err);
 	return 0;
 }
 
 /**
- * link_disconnect() - undo link_connect()
+ * tpmback_link_disconnect() - undo tpmback_link_connect()
  * @conn: a connection, connected or not
  * @xdev: its device
  *
  * Context: process; may sleep. The device's lock is held.
  */
-void link_disconnect(struct tpmback_conn *conn, struct xenbus_device *xdev)
+void tpmback_link_disconnect(struct tpmback_conn *conn, struct xenbus_device *xdev)
 {
-	void *page = ring_close(conn);
+	void *page = tpmback_ring_close(conn);
 
 	if (!page)
 		return;

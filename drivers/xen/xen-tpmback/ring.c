@@ -106,13 +106,13 @@ static void ring_log(struct tpmback_conn *conn, enum tpm_verdict verdict)
 		return;
 	pr_notice("domain %u, vTPM %pUb: command of %u bytes answered with a TPM error, because %s; more of these are not logged\n",
 		  conn->dev->domid, &conn->dev->uuid, conn->length,
-		  verdict_name(verdict));
+		  tpmback_verdict_name(verdict));
 }
 
 static void ring_refuse(struct tpmback_conn *conn, enum tpm_verdict verdict)
 {
-	command_error(conn->response, conn->command,
-		      min(conn->length, conn->capacity), verdict);
+	tpmback_command_error(conn->response, conn->command,
+			      min(conn->length, conn->capacity), verdict);
 	conn->response_length = TPM_ERROR_RESPONSE;
 	if (verdict == TPM_VERDICT_UNSERVED)
 		conn->stats.failed++;
@@ -147,8 +147,8 @@ static bool ring_take(struct tpmback_conn *conn)
 	if (conn->extended)
 		conn->sequence = READ_ONCE(ring_trailer(conn)->sequence);
 	if (conn->length <= conn->capacity)
-		verdict = command_check(conn->command, conn->length,
-					conn->locality, conn->localities);
+		verdict = tpmback_command_check(conn->command, conn->length,
+						conn->locality, conn->localities);
 	if (verdict != TPM_VERDICT_GOOD) {
 		ring_refuse(conn, verdict);
 		return false;
@@ -255,7 +255,7 @@ static bool ring_look(struct tpmback_conn *conn)
 }
 
 /**
- * ring_event() - see what the frontend has written
+ * tpmback_ring_event() - see what the frontend has written
  * @conn: the connection
  * @irq: of its event channel, through which it is answered
  * @parked: out: nothing is taken from the frontend any more
@@ -263,7 +263,7 @@ static bool ring_look(struct tpmback_conn *conn)
  * Context: interrupt.
  * Return: whether there was a request that somebody is going to execute, or the end of one.
  */
-bool ring_event(struct tpmback_conn *conn, unsigned int irq, bool *parked)
+bool tpmback_ring_event(struct tpmback_conn *conn, unsigned int irq, bool *parked)
 {
 	unsigned long flags;
 	bool news;
@@ -277,14 +277,14 @@ bool ring_event(struct tpmback_conn *conn, unsigned int irq, bool *parked)
 }
 
 /**
- * ring_first_look() - see what else a frontend has granted
+ * tpmback_ring_first_look() - see what else a frontend has granted
  * @page: its page, mapped for this
  * @gref: out: the grant reference of the first extra page
  *
  * Context: any.
  * Return: how many extra pages there are, by its word.
  */
-u8 ring_first_look(const struct vtpm_shared_page *page, grant_ref_t *gref)
+u8 tpmback_ring_first_look(const struct vtpm_shared_page *page, grant_ref_t *gref)
 {
 	*gref = READ_ONCE(page->extra_pages[0]);
 	return READ_ONCE(page->nr_extra_pages);
@@ -361,7 +361,7 @@ static void ring_control_done(struct tpmback_conn *conn)
 }
 
 /**
- * ring_open() - begin to use the frontend's pages
+ * tpmback_ring_open() - begin to use the frontend's pages
  * @conn: a connection without pages, of which it is known whether it is extended
  * @page: its pages, mapped side by side
  *
@@ -369,7 +369,7 @@ static void ring_control_done(struct tpmback_conn *conn)
  *
  * Context: process. The device's lock is held.
  */
-void ring_open(struct tpmback_conn *conn, struct vtpm_shared_page *page)
+void tpmback_ring_open(struct tpmback_conn *conn, struct vtpm_shared_page *page)
 {
 	spin_lock_irq(&conn->lock);
 	conn->page = page;
@@ -380,13 +380,13 @@ void ring_open(struct tpmback_conn *conn, struct vtpm_shared_page *page)
 }
 
 /**
- * ring_bound() - the event channel of a connection is there
- * @conn: a connection after ring_open()
+ * tpmback_ring_bound() - the event channel of a connection is there
+ * @conn: a connection after tpmback_ring_open()
  * @irq: of the event channel
  *
  * Context: process. The device's lock is held.
  */
-void ring_bound(struct tpmback_conn *conn, unsigned int irq)
+void tpmback_ring_bound(struct tpmback_conn *conn, unsigned int irq)
 {
 	spin_lock_irq(&conn->lock);
 	conn->irq = irq;
@@ -396,13 +396,13 @@ void ring_bound(struct tpmback_conn *conn, unsigned int irq)
 }
 
 /**
- * ring_close() - undo ring_open()
+ * tpmback_ring_close() - undo tpmback_ring_open()
  * @conn: the connection; the interrupt may still come, and finds nothing
  *
  * Context: process. The device's lock is held.
  * Return: the pages, to be unmapped; NULL if there were none.
  */
-void *ring_close(struct tpmback_conn *conn)
+void *tpmback_ring_close(struct tpmback_conn *conn)
 {
 	void *page;
 
@@ -415,12 +415,12 @@ void *ring_close(struct tpmback_conn *conn)
 }
 
 /**
- * ring_handed_out() - an engine has got the command
+ * tpmback_ring_handed_out() - an engine has got the command
  * @conn: the connection, whose lock is held
  *
  * From here on nobody but an engine can say what became of it.
  */
-void ring_handed_out(struct tpmback_conn *conn)
+void tpmback_ring_handed_out(struct tpmback_conn *conn)
 {
 	if (conn->extended && conn->kind == VTPM_REQUEST_COMMAND &&
 	    conn->sequence > conn->hello.sequence)
@@ -440,7 +440,7 @@ static bool ring_form_is_good(struct tpmback_conn *conn, u32 length)
 	if (conn->request == REQUEST_DELIVERED &&
 	    conn->kind != VTPM_REQUEST_COMMAND)
 		return !length;
-	return response_check(conn->incoming, length);
+	return tpmback_response_check(conn->incoming, length);
 }
 
 static int ring_may_answer(struct tpmback_conn *conn, u32 length)
@@ -490,7 +490,7 @@ static u64 ring_sequence(struct tpmback_conn *conn)
 }
 
 /**
- * ring_answer() - take an engine's answer to what it has read
+ * tpmback_ring_answer() - take an engine's answer to what it has read
  * @conn: the connection, whose write_lock is held; the answer is in its
  *	incoming buffer
  * @sequence: of the request that is answered
@@ -499,7 +499,7 @@ static u64 ring_sequence(struct tpmback_conn *conn)
  * Context: process.
  * Return: 0; -EBADMSG, -EPIPE, -ESTALE or -EMSGSIZE as &struct vtpm_response says.
  */
-int ring_answer(struct tpmback_conn *conn, u64 sequence, u32 length)
+int tpmback_ring_answer(struct tpmback_conn *conn, u64 sequence, u32 length)
 {
 	int err;
 
@@ -516,7 +516,7 @@ int ring_answer(struct tpmback_conn *conn, u64 sequence, u32 length)
 /* The engine has said whether it took the locality: go on with the command. */
 static void ring_locality_set(struct tpmback_conn *conn)
 {
-	if (!response_is_success(conn->incoming)) {
+	if (!tpmback_response_is_success(conn->incoming)) {
 		ring_refuse(conn, TPM_VERDICT_LOCALITY);
 		return;
 	}
@@ -531,8 +531,8 @@ static void ring_locality_set(struct tpmback_conn *conn)
 }
 
 /**
- * ring_answer_raw() - take a response from the engine of a raw connection
- * @conn: as for ring_answer()
+ * tpmback_ring_answer_raw() - take a response from the engine of a raw connection
+ * @conn: as for tpmback_ring_answer()
  * @length: bytes of the response
  *
  * The response may be that to the locality command, which the frontend never sees.
@@ -540,7 +540,7 @@ static void ring_locality_set(struct tpmback_conn *conn)
  * Context: process.
  * Return: 0; -EPIPE, -ESTALE or -EMSGSIZE as &struct vtpm_response says.
  */
-int ring_answer_raw(struct tpmback_conn *conn, u32 length)
+int tpmback_ring_answer_raw(struct tpmback_conn *conn, u32 length)
 {
 	int err;
 
@@ -555,7 +555,7 @@ int ring_answer_raw(struct tpmback_conn *conn, u32 length)
 }
 
 /**
- * ring_serve() - a descriptor of a connection is being opened
+ * tpmback_ring_serve() - a descriptor of a connection is being opened
  * @conn: the connection
  * @policy: what the controller asks for; it has been checked
  *
@@ -565,7 +565,7 @@ int ring_answer_raw(struct tpmback_conn *conn, u32 length)
  * Return: 0; -ENOENT, the connection has ended; -EBUSY, it has a descriptor; -EINVAL, its
  * frontend uses features that the policy does not have.
  */
-int ring_serve(struct tpmback_conn *conn, const struct vtpm_accept *policy)
+int tpmback_ring_serve(struct tpmback_conn *conn, const struct vtpm_accept *policy)
 {
 	int err = 0;
 
@@ -593,7 +593,7 @@ int ring_serve(struct tpmback_conn *conn, const struct vtpm_accept *policy)
 }
 
 /**
- * ring_unserve() - the descriptor of a connection was closed
+ * tpmback_ring_unserve() - the descriptor of a connection was closed
  * @conn: the connection
  *
  * A request that somebody has read is failed at once: whether it was executed is
@@ -603,7 +603,7 @@ int ring_serve(struct tpmback_conn *conn, const struct vtpm_accept *policy)
  *
  * Context: process.
  */
-void ring_unserve(struct tpmback_conn *conn)
+void tpmback_ring_unserve(struct tpmback_conn *conn)
 {
 	spin_lock_irq(&conn->lock);
 	conn->accepted = false;
@@ -618,7 +618,7 @@ void ring_unserve(struct tpmback_conn *conn)
 }
 
 /**
- * ring_stall() - fail a request that has waited too long for an engine
+ * tpmback_ring_stall() - fail a request that has waited too long for an engine
  * @work: the connection's stall work
  *
  * It is armed when a request is taken and when a descriptor is closed; nothing
@@ -626,7 +626,7 @@ void ring_unserve(struct tpmback_conn *conn)
  *
  * Context: work queue.
  */
-void ring_stall(struct work_struct *work)
+void tpmback_ring_stall(struct work_struct *work)
 {
 	struct tpmback_conn *conn = container_of(to_delayed_work(work),
 						 struct tpmback_conn, stall);

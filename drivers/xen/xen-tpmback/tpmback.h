@@ -205,53 +205,53 @@ struct tpmback_conn {
 };
 
 /* xenbus.c */
-void device_get(struct tpmback_device *dev);
-void device_put(struct tpmback_device *dev);
-void device_try_connect(struct tpmback_device *dev);
+void tpmback_device_get(struct tpmback_device *dev);
+void tpmback_device_put(struct tpmback_device *dev);
+void tpmback_device_try_connect(struct tpmback_device *dev);
 
 /* connection.c */
-struct tpmback_conn *conn_new(struct tpmback_device *dev);
-void conn_get(struct tpmback_conn *conn);
-void conn_put(struct tpmback_conn *conn);
-void conn_end(struct tpmback_conn *conn);
-bool conn_is_accepted(struct tpmback_conn *conn);
-bool conn_is_connected(struct tpmback_conn *conn);
-bool conn_is_begun(struct tpmback_conn *conn);
-bool conn_is_at_fault(struct tpmback_conn *conn);
-u32 conn_features(struct tpmback_conn *conn);
-struct tpmback_conn *connections_find(u64 id);
-int connections_info(struct vtpm_info *info);
-void connections_forget(void);
-void connections_notify(void);
-bool connections_have_event(void);
-int connections_wait_for_news(void);
-struct tpmback_conn *connections_next_event(struct vtpm_event *event);
-void connections_untell(struct tpmback_conn *conn, u32 type);
-extern struct wait_queue_head connections_wait;
+struct tpmback_conn *tpmback_conn_new(struct tpmback_device *dev);
+void tpmback_conn_get(struct tpmback_conn *conn);
+void tpmback_conn_put(struct tpmback_conn *conn);
+void tpmback_conn_end(struct tpmback_conn *conn);
+bool tpmback_conn_is_accepted(struct tpmback_conn *conn);
+bool tpmback_conn_is_connected(struct tpmback_conn *conn);
+bool tpmback_conn_is_begun(struct tpmback_conn *conn);
+bool tpmback_conn_is_at_fault(struct tpmback_conn *conn);
+u32 tpmback_conn_features(struct tpmback_conn *conn);
+struct tpmback_conn *tpmback_connections_find(u64 id);
+int tpmback_connections_info(struct vtpm_info *info);
+void tpmback_connections_forget(void);
+void tpmback_connections_notify(void);
+bool tpmback_connections_have_event(void);
+int tpmback_connections_wait_for_news(void);
+struct tpmback_conn *tpmback_connections_next_event(struct vtpm_event *event);
+void tpmback_connections_untell(struct tpmback_conn *conn, u32 type);
+extern struct wait_queue_head tpmback_connections_wait;
 
 /* link.c */
-int link_connect(struct tpmback_conn *conn, struct xenbus_device *xdev,
-		 grant_ref_t gref, evtchn_port_t port, bool requested);
-void link_disconnect(struct tpmback_conn *conn, struct xenbus_device *xdev);
+int tpmback_link_connect(struct tpmback_conn *conn, struct xenbus_device *xdev,
+			 grant_ref_t gref, evtchn_port_t port, bool requested);
+void tpmback_link_disconnect(struct tpmback_conn *conn, struct xenbus_device *xdev);
 
 /* ring.c */
-u8 ring_first_look(const struct vtpm_shared_page *page, grant_ref_t *gref);
-void ring_open(struct tpmback_conn *conn, struct vtpm_shared_page *page);
-void ring_bound(struct tpmback_conn *conn, unsigned int irq);
-void *ring_close(struct tpmback_conn *conn);
-bool ring_event(struct tpmback_conn *conn, unsigned int irq, bool *parked);
-int ring_serve(struct tpmback_conn *conn, const struct vtpm_accept *policy);
-void ring_unserve(struct tpmback_conn *conn);
-int ring_answer(struct tpmback_conn *conn, u64 sequence, u32 length);
-void ring_handed_out(struct tpmback_conn *conn);
-int ring_answer_raw(struct tpmback_conn *conn, u32 length);
-void ring_stall(struct work_struct *work);
+u8 tpmback_ring_first_look(const struct vtpm_shared_page *page, grant_ref_t *gref);
+void tpmback_ring_open(struct tpmback_conn *conn, struct vtpm_shared_page *page);
+void tpmback_ring_bound(struct tpmback_conn *conn, unsigned int irq);
+void *tpmback_ring_close(struct tpmback_conn *conn);
+bool tpmback_ring_event(struct tpmback_conn *conn, unsigned int irq, bool *parked);
+int tpmback_ring_serve(struct tpmback_conn *conn, const struct vtpm_accept *policy);
+void tpmback_ring_unserve(struct tpmback_conn *conn);
+int tpmback_ring_answer(struct tpmback_conn *conn, u64 sequence, u32 length);
+void tpmback_ring_handed_out(struct tpmback_conn *conn);
+int tpmback_ring_answer_raw(struct tpmback_conn *conn, u32 length);
+void tpmback_ring_stall(struct work_struct *work);
 
 /* chardev.c */
-int chardev_init(void);
-void chardev_exit(void);
+int tpmback_chardev_init(void);
+void tpmback_chardev_exit(void);
 
 /* connfd.c */
-int connfd_open(struct tpmback_conn *conn, const struct vtpm_accept *accept);
+int tpmback_connfd_open(struct tpmback_conn *conn, const struct vtpm_accept *accept);
 
 #endif

@@ -61,17 +61,17 @@ static void device_release(struct kref *ref)
 	kfree(container_of(ref, struct tpmback_device, ref));
 }
 
-void device_get(struct tpmback_device *dev)
+void tpmback_device_get(struct tpmback_device *dev)
 {
 	kref_get(&dev->ref);
 }
 
-void device_put(struct tpmback_device *dev)
+void tpmback_device_put(struct tpmback_device *dev)
 {
 	kref_put(&dev->ref, device_release);
 }
 
-/* What follows up to device_try_connect() runs under the device's lock. */
+/* All up to tpmback_device_try_connect() runs under the device's lock. */
 
 static void device_note_fault(struct tpmback_device *dev)
 {
@@ -95,10 +95,10 @@ static void device_end_conn(struct tpmback_device *dev)
 {
 	if (!dev->conn)
 		return;
-	if (conn_is_at_fault(dev->conn))
+	if (tpmback_conn_is_at_fault(dev->conn))
 		device_note_fault(dev);
-	link_disconnect(dev->conn, dev->xdev);
-	conn_end(dev->conn);
+	tpmback_link_disconnect(dev->conn, dev->xdev);
+	tpmback_conn_end(dev->conn);
 	dev->conn = NULL;
 }
 
@@ -115,7 +115,7 @@ static void device_await(struct tpmback_device *dev)
 {
 	device_end_conn(dev);
 	dev->link_failed = false;
-	dev->conn = conn_new(dev);
+	dev->conn = tpmback_conn_new(dev);
 	if (!dev->conn)
 		device_fail(dev, -ENOMEM, "no memory for a connection");
 	else
@@ -164,7 +164,7 @@ static int device_write_features(struct tpmback_device *dev)
 		"feature-exactly-once", "max-extra-pages",
 	};
 	const char *dir = dev->xdev->nodename;
-	bool offer = conn_features(dev->conn);
+	bool offer = tpmback_conn_features(dev->conn);
 	int err = 0;
 	int i;
 
@@ -201,7 +201,7 @@ static int device_negotiate(struct tpmback_device *dev)
 static void device_let_in(struct tpmback_device *dev)
 {
 	xenbus_switch_state(dev->xdev, XenbusStateConnected);
-	connections_notify();
+	tpmback_connections_notify();
 }
 
 /* With the extension an engine has to say first how vTPM and guest stand. */
@@ -213,26 +213,27 @@ static void device_connect(struct tpmback_device *dev)
 		return;
 	requested = xenbus_read_unsigned(dev->xdev->otherend,
 					 "request-exactly-once", 0) == 1;
-	if (link_connect(dev->conn, dev->xdev, dev->gref, dev->port, requested)) {
+	if (tpmback_link_connect(dev->conn, dev->xdev, dev->gref, dev->port,
+				 requested)) {
 		device_note_fault(dev);
 		device_end_conn(dev);
 		dev->link_failed = true;
-	} else if (conn_is_begun(dev->conn)) {
+	} else if (tpmback_conn_is_begun(dev->conn)) {
 		device_let_in(dev);
 	}
 }
 
 static bool device_may_connect(struct tpmback_device *dev)
 {
-	return dev->xdev && dev->conn && !conn_is_connected(dev->conn) &&
-	       conn_is_accepted(dev->conn) &&
+	return dev->xdev && dev->conn && !tpmback_conn_is_connected(dev->conn) &&
+	       tpmback_conn_is_accepted(dev->conn) &&
 	       (dev->frontend_state == XenbusStateInitialised ||
 		dev->frontend_state == XenbusStateConnected);
 }
 
 static bool device_may_let_in(struct tpmback_device *dev)
 {
-	return dev->xdev && dev->conn && conn_is_begun(dev->conn) &&
+	return dev->xdev && dev->conn && tpmback_conn_is_begun(dev->conn) &&
 	       dev->xdev->state == XenbusStateInitWait;
 }
 
@@ -269,7 +270,7 @@ static void device_frontend_ready(struct tpmback_device *dev)
 
 	if (!dev->conn)
 		return;
-	if (conn_is_connected(dev->conn)) {
+	if (tpmback_conn_is_connected(dev->conn)) {
 		if (device_read_ring(dev, &gref, &port) ||
 		    (gref == dev->gref && port == dev->port))
 			return;
@@ -281,7 +282,7 @@ static void device_frontend_ready(struct tpmback_device *dev)
 static void device_frontend_starts(struct tpmback_device *dev)
 {
 	if (dev->xdev->state == XenbusStateInitWait && dev->conn &&
-	    !conn_is_connected(dev->conn))
+	    !tpmback_conn_is_connected(dev->conn))
 		return;
 	device_await(dev);
 }
@@ -294,12 +295,12 @@ static void device_frontend_closes(struct tpmback_device *dev,
 }
 
 /**
- * device_try_connect() - connect if all conditions are met
+ * tpmback_device_try_connect() - connect if all conditions are met
  * @dev: a device, which may have been removed
  *
  * Context: process; may sleep. The device's lock is not held.
  */
-void device_try_connect(struct tpmback_device *dev)
+void tpmback_device_try_connect(struct tpmback_device *dev)
 {
 	mutex_lock(&dev->lock);
 	if (dev->xdev)
@@ -461,7 +462,7 @@ err_conn:
 	device_detach(dev);
 	dev_set_drvdata(&xdev->dev, NULL);
 err_device:
-	device_put(dev);
+	tpmback_device_put(dev);
 	return err;
 }
 
@@ -475,7 +476,7 @@ static void tpmback_remove(struct xenbus_device *xdev)
 	kfree(dev->online_watch.node);
 	device_detach(dev);
 	dev_set_drvdata(&xdev->dev, NULL);
-	device_put(dev);
+	tpmback_device_put(dev);
 }
 
 static const struct xenbus_device_id tpmback_ids[] = {
@@ -497,12 +498,12 @@ static int __init tpmback_init(void)
 
 	if (!xen_domain())
 		return -ENODEV;
-	err = chardev_init();
+	err = tpmback_chardev_init();
 	if (err)
 		return err;
 	err = xenbus_register_backend(&tpmback_driver);
 	if (err)
-		chardev_exit();
+		tpmback_chardev_exit();
 	return err;
 }
 module_init(tpmback_init);
@@ -510,7 +511,7 @@ module_init(tpmback_init);
 static void __exit tpmback_exit(void)
 {
 	xenbus_unregister_driver(&tpmback_driver);
-	chardev_exit();
+	tpmback_chardev_exit();
 }
 module_exit(tpmback_exit);
 

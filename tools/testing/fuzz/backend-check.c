@@ -377,7 +377,7 @@ void target_before(void)
 	}
 	before.controller = controller;
 	before.controller_ready = controller ? ready(controller) : 0;
-	before.controller_wakes = connections_wait.wakes;
+	before.controller_wakes = tpmback_connections_wait.wakes;
 	before.conn = conn;
 	before.accepts = accepts;
 	if (!conn)
@@ -417,7 +417,7 @@ static void check_controller_wakes(void)
 	}
 	if (!before.controller_ready)
 		owed = true;
-	if (connections_wait.wakes != before.controller_wakes)
+	if (tpmback_connections_wait.wakes != before.controller_wakes)
 		owed = false;
 	require(!owed || connect_is_queued());
 }

@@ -158,7 +158,7 @@ static void accept(struct kunit *test)
 	ret = back_ioctl(VTPM_IOC_ACCEPT, &policy);
 	if (c->err) {
 		KUNIT_EXPECT_EQ(test, ret, c->err);
-		KUNIT_EXPECT_FALSE(test, conn_is_accepted(back_conn()));
+		KUNIT_EXPECT_FALSE(test, tpmback_conn_is_accepted(back_conn()));
 		return;
 	}
 	KUNIT_ASSERT_GE(test, ret, 0);

@@ -59,7 +59,7 @@ void back_remove(void)
 bool back_fits_together(void)
 {
 	struct tpmback_conn *conn = back_conn();
-	bool connected = conn && conn_is_connected(conn);
+	bool connected = conn && tpmback_conn_is_connected(conn);
 
 	return double_is_clean() && double_mappings() == connected &&
 	       double_lines() == connected && double_ports() == connected &&

@@ -124,7 +124,7 @@ static void expect_fate(struct kunit *test, enum fate fate,
 			struct tpmback_conn *before, bool was_connected)
 {
 	struct tpmback_conn *now = back_conn();
-	bool connected = now && conn_is_connected(now);
+	bool connected = now && tpmback_conn_is_connected(now);
 
 	if (fate == SAME || fate == UP)
 		KUNIT_EXPECT_PTR_EQ(test, now, before);
@@ -149,9 +149,9 @@ static void try_pair(struct kunit *test, enum situation situation,
 
 	arrange(test, situation);
 	before = back_conn();
-	was_connected = before && conn_is_connected(before);
+	was_connected = before && tpmback_conn_is_connected(before);
 	if (before)
-		conn_get(before);
+		tpmback_conn_get(before);
 	back_frontend(state);
 	back_settle();
 	KUNIT_EXPECT_EQ_MSG(test, back.xdev.state, expected->state,
@@ -159,7 +159,7 @@ static void try_pair(struct kunit *test, enum situation situation,
 			    situation_names[situation], state);
 	expect_fate(test, expected->fate, before, was_connected);
 	if (before)
-		conn_put(before);
+		tpmback_conn_put(before);
 }
 
 static const struct state_case {
@@ -211,13 +211,13 @@ static void another_ring(struct kunit *test)
 
 	back_connect(test);
 	before = back_conn();
-	conn_get(before);
+	tpmback_conn_get(before);
 	store_set(BACK_FRONT_DIR, "event-channel", "%u", BACK_PORT + 1);
 	back_frontend(XenbusStateInitialised);
 	KUNIT_EXPECT_EQ(test, back.xdev.state, XenbusStateInitWait);
 	KUNIT_EXPECT_PTR_NE(test, back_conn(), before);
 	KUNIT_EXPECT_EQ(test, double_mappings(), 0);
-	conn_put(before);
+	tpmback_conn_put(before);
 	back_close();
 	KUNIT_ASSERT_GE(test, back_accept(), 0);
 	back_settle();

@@ -43,7 +43,7 @@ static void step_towards_connected(void)
 		step_probe();
 	} else if (!back_conn()) {
 		back_frontend(XenbusStateInitialising);
-	} else if (!conn_is_accepted(back_conn())) {
+	} else if (!tpmback_conn_is_accepted(back_conn())) {
 		back_close();
 		step_accept();
 	} else {
