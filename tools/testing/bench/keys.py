@@ -74,6 +74,12 @@ def volatile_keep_cost(blocks):
     return entry([1 - share for share in ratios(part["without_us"], part["with_us"])], 0.25)
 
 
+def volatile_keep_floor(blocks):
+    part = blocks["keep"]
+    return entry([(libtpms - without) / all_ for libtpms, without, all_ in
+                  zip(part["libtpms_us"], part["without_us"], part["with_us"])])
+
+
 def by_count(blocks):
     return {count: part for count, part in blocks["engines"].items() if count.isdigit()}
 
@@ -81,6 +87,10 @@ def by_count(blocks):
 def engine_private_kb(blocks):
     return {count: entry(part["engine_private_kb"], 700)
             for count, part in by_count(blocks).items()}
+
+
+def swtpm_private_kb(blocks):
+    return {count: entry(part["swtpm_private_kb"]) for count, part in by_count(blocks).items()}
 
 
 def engine_start_over_swtpm(blocks):
@@ -150,7 +160,9 @@ KEYS = {
     "durable_commit_floor": (durable_commit_floor, ("store",), ()),
     "durable_commit_over_swtpm": (durable_commit_over_swtpm, ("store",), ()),
     "volatile_keep_cost": (volatile_keep_cost, ("keep",), ()),
+    "volatile_keep_floor": (volatile_keep_floor, ("keep",), ()),
     "engine_private_kb": (engine_private_kb, ("engines",), ()),
+    "swtpm_private_kb": (swtpm_private_kb, ("engines",), ()),
     "engine_start_over_swtpm": (engine_start_over_swtpm, ("engines",), ()),
     "idle_wakeups_per_s": (idle_wakeups_per_s, ("engines",), ("many",)),
     "p99_ratio_at_n": (p99_ratio_at_n, ("engines",), ("many",)),

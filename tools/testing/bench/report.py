@@ -14,6 +14,8 @@ import keys
 
 # Worse than the reference by less than this is not said, whatever the spread.
 NOISE = 0.10
+# What is said of goals that are not met, beside the floors that are measured
+WHY = "Documentation/benchmarks.md, \"Why some goals are not met\""
 # Processes that ran before it began, on average over a minute.
 BUSY = 0.7
 
@@ -123,6 +125,8 @@ class Report:
                     ", ".join("%s %s" % (name.replace("_", " "), value)
                               for name, value in facts.items())))
         lines += ["", *self.table(report)]
+        if any(keys.met(value) is False for _, _, value in keys.entries(report)):
+            lines += ["", "Why goals are not met, with profiles: %s." % WHY]
         if report["latency_us"]:
             lines += ["", "| Latency in µs | Median | p99 | Samples |", "|---|---|---|---|"]
         lines += ["| %s | %d | %d | %d |" % (name, each["median"], each["p99"], each["count"])

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What keeping the volatile state costs: PCR_Extend through two engines by turns, of which one
- * does not keep it. No domain is crossed on the way, so the share is as large as it gets.
+ * What keeping the volatile state costs: PCR_Extend through three engines by turns. One keeps
+ * it, one has libtpms put it into bytes and drops these, one does neither. No domain is crossed on the way, so the share is as large as it gets.
  *
  *   bench-keep DIRECTORY MEMORY
  *
@@ -20,8 +20,18 @@
 #define EXTENDS		200	/* in a round */
 #define PCR		16
 
-static struct engine_run start(const char *directory, const char *memory, const char *name,
-			       bool keep)
+enum side { NOTHING, LIBTPMS, ALL, SIDES };
+
+static const struct {
+	const char *name;
+	const char *without;	/* value of WITHOUT_KEEP */
+} sides[SIDES] = {
+	[NOTHING] = { "without_us", "all" },
+	[LIBTPMS] = { "libtpms_us", WITHOUT_COPY },
+	[ALL] = { "with_us", NULL },
+};
+
+static struct engine_run start(const char *directory, const char *memory, enum side side)
 {
 	char store[PATH_MAX], state[PATH_MAX];
 	const struct engine_how how = {
@@ -29,12 +39,12 @@ static struct engine_run start(const char *directory, const char *memory, const 
 	};
 	struct engine_run run;
 
-	snprintf(store, sizeof(store), "%s/%s", directory, name);
-	snprintf(state, sizeof(state), "%s/%s", memory, name);
-	if (keep)
-		unsetenv(WITHOUT_KEEP);
+	snprintf(store, sizeof(store), "%s/%s", directory, sides[side].name);
+	snprintf(state, sizeof(state), "%s/%s", memory, sides[side].name);
+	if (sides[side].without)
+		setenv(WITHOUT_KEEP, sides[side].without, 1);
 	else
-		setenv(WITHOUT_KEEP, "1", 1);
+		unsetenv(WITHOUT_KEEP);
 	run = engine_start(&how);
 	need(engine_is_up(&run) && !guest_do(run.guest, tpm2_startup()), "the engine");
 	return run;
@@ -66,23 +76,26 @@ static void stay_on_one_processor(void)
 
 int main(int argc, char **argv)
 {
-	double us[2][ROUNDS];
-	struct engine_run runs[2];
+	json_t *json = json_object();
+	double us[SIDES][ROUNDS];
+	struct engine_run runs[SIDES];
 
 	if (argc != 3) {
 		fputs("Usage: bench-keep DIRECTORY MEMORY\n", stderr);
 		return 2;
 	}
 	stay_on_one_processor();
-	runs[0] = start(argv[1], argv[2], "without", false);
-	runs[1] = start(argv[1], argv[2], "with", true);
+	for (int side = 0; side < SIDES; side++)
+		runs[side] = start(argv[1], argv[2], side);
 	/* The first round warms up. */
 	for (int round = -1; round < ROUNDS; round++)
-		for (int i = 0; i < 2; i++)
-			us[i][round < 0 ? 0 : round] = extend(&runs[i]);
-	print_json(json_pack("{s:o, s:o}", "without_us", json_numbers(us[0], ROUNDS),
-			     "with_us", json_numbers(us[1], ROUNDS)));
-	engine_shutdown(&runs[0]);
-	engine_shutdown(&runs[1]);
+		for (int side = 0; side < SIDES; side++)
+			us[side][round < 0 ? 0 : round] = extend(&runs[side]);
+	for (int side = 0; side < SIDES; side++) {
+		need(!json_object_set_new(json, sides[side].name, json_numbers(us[side], ROUNDS)),
+		     "out of memory");
+		engine_shutdown(&runs[side]);
+	}
+	print_json(json);
 	return 0;
 }
