@@ -110,11 +110,8 @@ static int bring_up(struct engine *engine, struct error *err)
 	int ret = sandbox_prepare(&engine->log, err);
 	struct watch_actions actions;
 
-	/*
-	 * The machine's OpenSSL configuration has no say in what a TPM computes. Its texts of
-	 * errors, which nobody reads here, are 48 KB in each engine.
-	 */
-	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS, NULL);
+	/* The machine's OpenSSL configuration has no say in what a TPM computes. */
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 	/* One heap is enough, the second thread allocates nothing. */
 	mallopt(M_ARENA_MAX, 1);
 	if (!ret)
