@@ -71,7 +71,7 @@ void tpmback_device_put(struct tpmback_device *dev)
 	kref_put(&dev->ref, device_release);
 }
 
-/* All up to tpmback_device_try_connect() runs under the device's lock. */
+/* What follows runs under the device's lock, up to tpmback_device_try_connect(). */
 
 static void device_note_fault(struct tpmback_device *dev)
 {
