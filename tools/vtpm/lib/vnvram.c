@@ -368,7 +368,7 @@ static int start(struct vnvram *store, struct error *err)
 	if (!ret && !store->read_only)
 		ret = settle(store, &slots[store->active], err);
 	for (unsigned int i = 0; i < SLOTS; i++)
-		forget_slot(&header, &slots[i]);
+		forget_slot(&slots[i]);
 	if (!ret && !store->read_only && header.version != VNVRAM_FORMAT_VERSION)
 		ret = upgrade(store, err);
 	store->started = !ret;

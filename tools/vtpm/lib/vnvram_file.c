@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "der.h"
 #include "vnvram_internal.h"
 
 int store_write(struct vnvram *store, const void *bytes, size_t size, off_t offset)
@@ -113,27 +114,48 @@ static bool is_zero(const uint8_t *bytes, size_t size)
 	return !bytes[0] && !memcmp(bytes, bytes + 1, size - 1);
 }
 
+/*
+ * How much of a slot is to be read: what it says that it takes, which is a small part of it. All of
+ * it, where that makes no sense: it is blank, of the first version, or damaged.
+ */
+static int slot_bytes(const struct vnvram *store, const struct header *header, off_t offset,
+		      size_t *size)
+{
+	/* Longer than any length that der_enter() looks at. */
+	uint8_t head[SECTOR_SIZE];
+	struct der_reader reader = { head, header->slot_size }, content;
+	int ret = store_read(store, head, sizeof(head), offset);
+
+	*size = header->slot_size;
+	if (!ret && !der_enter(&reader, DER_SEQUENCE, &content))
+		*size = content.at - head + content.left;
+	return ret;
+}
+
 int read_slot(const struct vnvram *store, const struct header *header, unsigned int number,
 	      struct slot_info *slot)
 {
+	off_t offset = slot_offset(header->slot_size, number);
 	int ret;
 
 	memset(slot, 0, sizeof(*slot));
-	slot->bytes = malloc(header->slot_size);
-	if (!slot->bytes)
-		return -ENOMEM;
-	ret = store_read(store, slot->bytes, header->slot_size,
-			 slot_offset(header->slot_size, number));
+	ret = slot_bytes(store, header, offset, &slot->size);
 	if (ret)
 		return ret;
-	slot->blank = is_zero(slot->bytes, header->slot_size);
+	slot->bytes = malloc(slot->size);
+	if (!slot->bytes)
+		return -ENOMEM;
+	ret = store_read(store, slot->bytes, slot->size, offset);
+	if (ret)
+		return ret;
+	slot->blank = is_zero(slot->bytes, slot->size);
 	return header->version == 1 ? v1_slot_parse(header, slot) : slot_parse(header, slot);
 }
 
-void forget_slot(const struct header *header, struct slot_info *slot)
+void forget_slot(struct slot_info *slot)
 {
 	if (slot->bytes)
-		explicit_bzero(slot->bytes, header->slot_size);
+		explicit_bzero(slot->bytes, slot->size);
 	free(slot->bytes);
 	slot->bytes = NULL;
 }

@@ -250,7 +250,7 @@ static int parse_head(struct slot_info *slot, struct der_reader head)
 /* Finds the parts of a slot, and says whether it is whole. */
 int slot_parse(const struct header *header, struct slot_info *slot)
 {
-	struct der_reader reader = { slot->bytes, header->slot_size }, outer, head, body;
+	struct der_reader reader = { slot->bytes, slot->size }, outer, head, body;
 	uint8_t written[DIGEST_SIZE], computed[DIGEST_SIZE];
 
 	if (der_enter(&reader, DER_SEQUENCE, &outer))

@@ -82,7 +82,8 @@ struct header {
 
 /**
  * struct slot_info - what became of reading one slot
- * @bytes: all of the slot; owned by the holder of this structure
+ * @bytes: the slot, as far as it is in use; owned by the holder of this structure
+ * @size: bytes of it
  * @blank: nothing was ever written there
  * @whole: the checksum is right, and what follows is filled in
  * @generation: of the commit
@@ -98,6 +99,7 @@ struct header {
  */
 struct slot_info {
 	uint8_t *bytes;
+	size_t size;
 	bool blank;
 	bool whole;
 	uint64_t generation;
@@ -127,7 +129,7 @@ int store_size(const struct vnvram *store, uint64_t *size, struct error *err);
 int read_header(const struct vnvram *store, struct header *header, struct error *err);
 int read_slot(const struct vnvram *store, const struct header *header, unsigned int number,
 	      struct slot_info *slot);
-void forget_slot(const struct header *header, struct slot_info *slot);
+void forget_slot(struct slot_info *slot);
 off_t slot_offset(uint64_t slot_size, unsigned int number);
 
 /* vnvram_format.c: what the bytes mean */

@@ -269,7 +269,7 @@ int vnvram_inspect(int fd, const char *file, const struct vnvram_io *io,
 			info->writer = slot.writer;
 			memcpy(info->key_id, slot.key_id, VNVRAM_KEY_ID_SIZE);
 		}
-		forget_slot(&header, &slot);
+		forget_slot(&slot);
 	}
 	if (!ret)
 		ret = owner_read(&store, &info->owner);
