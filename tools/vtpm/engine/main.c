@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include <libtpms/tpm_library.h>
-#include <openssl/crypto.h>
 
+#include "crypto.h"
 #include "engine.h"
 #include "key.h"
 #include "sandbox.h"
@@ -110,10 +110,10 @@ static int bring_up(struct engine *engine, struct error *err)
 	int ret = sandbox_prepare(&engine->log, err);
 	struct watch_actions actions;
 
-	/* The machine's OpenSSL configuration has no say in what a TPM computes. */
-	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 	/* One heap is enough, the second thread allocates nothing. */
 	mallopt(M_ARENA_MAX, 1);
+	if (!ret)
+		ret = crypto_set_up(err);
 	if (!ret)
 		ret = set_up_signals(engine, err);
 	if (!ret)

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Checksums and encryption of slots, with libcrypto. */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/rand.h>
+#include <openssl/sha.h>
 #include <string.h>
 
 #include "vnvram_internal.h"
@@ -12,15 +14,18 @@
 static const char id_label[] = "xen-vtpm key id";
 static const char key_label[] = "xen-vtpm store";
 
+/*
+ * By the old functions: to find the same ones by name, libcrypto first makes tables of all names and
+ * digests that it knows, 80 KB in each engine. libtpms uses these, too.
+ */
 int digest_parts(const struct bytes *parts, unsigned int count, uint8_t *result)
 {
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	bool ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1;
+	SHA256_CTX ctx;
+	bool ok = SHA256_Init(&ctx) == 1;
 
 	for (unsigned int i = 0; i < count && ok; i++)
-		ok = EVP_DigestUpdate(ctx, parts[i].at, parts[i].size) == 1;
-	ok = ok && EVP_DigestFinal_ex(ctx, result, NULL) == 1;
-	EVP_MD_CTX_free(ctx);
+		ok = SHA256_Update(&ctx, parts[i].at, parts[i].size) == 1;
+	ok = ok && SHA256_Final(result, &ctx) == 1;
 	return ok ? 0 : -ENOMEM;
 }
 
