@@ -51,13 +51,14 @@ typedef Tpm {
 	bit mark
 };
 Tpm e, store, memory;		/* the engine's own, and the two survivors */
+byte journal;			/* executed since the copy of vol in the memory was made */
 
 mtype = { RUNS, SUSPENDED, GONE };		/* a domain */
 mtype = { DOWN, WAITS, UP };			/* the link */
 mtype = { IDLE, SUBMIT, FINISH, CANCEL };	/* the page */
 mtype = { NONE, TAKEN, READ };			/* the backend's request */
 mtype = { FRESH, MARKED, SAME, LAST };		/* what an engine was started for */
-mtype = { REST, DECIDED, OWNED, EXECUTE, COMMIT, RECORD, RESPOND, LATE };
+mtype = { REST, DECIDED, OWNED, EXECUTE, COMMIT, RECORD, APPENDED, RESPOND, LATE };
 mtype = { NOTHING, QUIESCE, QUIESCED, CONTINUE };
 
 mtype domain = RUNS;
@@ -87,6 +88,7 @@ bit was_read;			/* an engine has read it before */
 
 /* The engine. */
 bit engine, apart, begun;
+bit follows;			/* memory with its journal is what e is, or was before this command */
 mtype why, step = REST;
 byte serves;			/* token of the domain that it was started for */
 byte seq, cmd, response;
@@ -113,6 +115,11 @@ inline copy_state(to, from)
 	to.session = from.session; to.steps = from.steps; to.r = from.r;
 	to.response = from.response; to.vol = from.vol; to.perm = from.perm;
 	to.mark = from.mark
+}
+
+inline forget_memory()
+{
+	clear_state(memory); journal = 0
 }
 
 inline copy_guest(to, from)
@@ -156,7 +163,7 @@ inline link_ends()
 
 inline engine_ends()
 {
-	engine = 0; begun = 0; apart = 0; step = REST; why = SAME;
+	engine = 0; begun = 0; apart = 0; step = REST; why = SAME; follows = 0;
 	seq = 0; cmd = 0; response = 0; serves = 0;
 	clear_state(e)
 }
@@ -179,6 +186,7 @@ inline power_cycle()
 {
 	sessions++;
 	e.session = sessions; e.steps = 1; e.r = 0; e.response = 0; e.vol = 0; e.mark = 0;
+	follows = 0;
 	copy_state(store, e)
 }
 
@@ -317,6 +325,13 @@ end:	do
 
 /* ---- Engine ---- */
 
+/* Beside a copy of vol that stays what it is. */
+inline keep_record()
+{
+	memory.session = e.session; memory.steps = e.steps; memory.r = e.r;
+	memory.response = e.response; memory.mark = e.mark
+}
+
 #ifdef NO_BEGIN_GAP
 #define IN_STEP	(g.handed == e.r || g.handed == e.r + 1)
 #else
@@ -424,20 +439,40 @@ end:	do
 		/* E2: one commit, or one flip */
 		if
 		:: permanent & BIT(cmd) ->
+#ifndef NO_E10_COPY
+			follows = 0;
+#endif
 #ifdef NO_E2_SEPARATE
 			store.perm = e.perm; step = RECORD
 #else
 			copy_state(store, e);
 			step = RESPOND
 #endif
-		:: else ->
+		:: !(permanent & BIT(cmd)) ->
+			/* E10: a copy, behind which the journal is empty */
 			copy_state(memory, e);
+#ifndef NO_E10_EMPTY
+			journal = 0;
+#endif
+			follows = 1;
 			step = RESPOND
+		:: !(permanent & BIT(cmd)) && follows ->
+			/* E10: or an entry of the journal */
+			journal = journal | BIT(cmd);
+#ifdef NO_E10_FLIP
+			step = APPENDED
+#else
+			keep_record();
+			step = RESPOND
+#endif
 		fi;
 #ifdef NO_E2_ORDER
 		step = REST; seq = 0; cmd = 0; response = 0
 #endif
 		}
+#ifdef NO_E10_FLIP
+	:: atomic { engine && step == APPENDED -> keep_record(); step = RESPOND }
+#endif
 #ifdef NO_E2_SEPARATE
 	:: atomic { engine && step == RECORD -> copy_state(store, e); step = RESPOND }
 #endif
@@ -480,6 +515,7 @@ end:	do
 /* E3: the newer one of the two counts. */
 inline load()
 {
+	assert(!(memory.vol & journal));		/* A-REPEATED */
 	copy_state(e, store);
 	if
 #ifdef NO_E3_STORE
@@ -495,7 +531,8 @@ inline load()
 #endif
 #endif
 		-> e.session = memory.session; e.steps = memory.steps; e.r = memory.r;
-		e.response = memory.response; e.vol = memory.vol; e.mark = memory.mark
+		e.response = memory.response; e.mark = memory.mark;
+		e.vol = memory.vol | journal
 #endif
 	:: else
 	fi
@@ -516,7 +553,7 @@ end:	do
 #endif
 		:: else ->
 #ifndef NO_E3_NEW
-			clear_state(memory);
+			forget_memory();
 #endif
 			if
 			:: store.mark -> why = MARKED
@@ -551,7 +588,7 @@ end:	do
 		/* TPM2_Shutdown(CLEAR) */
 		e.mark = 0; e.steps++; e.vol = 0; copy_state(store, e);
 		owner = 0;
-		clear_state(memory);
+		forget_memory();
 		engine_ends() }
 	:: atomic { engine && kills < KILLS -> kills++; engine_dies() }
 	:: atomic { daemon && kills < KILLS -> kills++; daemon = 0; engine_dies() }
@@ -629,7 +666,7 @@ end:	do
 		stranger = 1; new_domain() }
 	:: atomic { cuts < CUTS ->
 		cuts++;
-		daemon = 0; engine_dies(); clear_state(memory);
+		daemon = 0; engine_dies(); forget_memory();
 		owner = 0; seen_suspended = 0; owed = 0;
 		evidence = evidence && store.mark;
 		if

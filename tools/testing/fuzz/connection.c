@@ -6,7 +6,7 @@
  *
  * Promises that have to hold at each step: a sequence is executed once, nothing is
  * answered before it is in the state memory or in the store, and a guest that is apart
- * executes nothing.
+ * executes nothing. The next engine has the state that the last one had.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +28,9 @@ static int vtpmd = -1;			/* the other end of the control socket */
 static int guests[GUESTS];		/* the other ends of the connections */
 static const struct connection *serving;
 static uint8_t response[VTPM_MAX_TRANSFER];
-static uint32_t executed;		/* the TPM's state, so to speak */
+static uint32_t executed;		/* the TPM's permanent state, so to speak */
+static uint32_t effects;		/* and its volatile one */
+static bool loaded;			/* which it was given when it was started last */
 static bool changed, audits;
 
 /* A disk that takes everything; nothing is read here. */
@@ -78,6 +80,10 @@ int tpm_start(const struct tpm_setup *setup, struct error *err)
 {
 	(void)err;
 	changed = false;
+	loaded = setup->state;
+	effects = 0;
+	if (loaded)
+		memcpy(&effects, setup->state, sizeof(effects));
 	if (setup->create)
 		put_permanent();
 	return 0;
@@ -87,14 +93,15 @@ int tpm_power_cycle(uint32_t buffer_size, struct error *err)
 {
 	(void)buffer_size;
 	(void)err;
+	effects = 0;
 	return 0;
 }
 
 int tpm_get_state(uint8_t **state, size_t *size)
 {
-	*size = sizeof(executed);
+	*size = sizeof(effects);
 	*state = malloc(*size);
-	memcpy(*state, &executed, *size);
+	memcpy(*state, &effects, *size);
 	return 0;
 }
 
@@ -128,22 +135,56 @@ bool tpm_audits(void)
 	return audits;
 }
 
-/* The response's size, and whether there is a change that is permanent, are in the code. */
-size_t tpm_execute(uint8_t locality, const uint8_t *command, size_t size, const uint8_t **result)
+bool tpm_commits(void)
+{
+	return false;
+}
+
+bool tpm_nv_is_orderly(uint32_t index)
+{
+	return index & 1;
+}
+
+/* As its response will be: what has an authorization succeeds. */
+static enum effect effect_of(const uint8_t *command, size_t size)
+{
+	static const uint8_t success[TPM_HEADER_SIZE];
+
+	return command_effect(VNVRAM_TPM_20, command, size, success);
+}
+
+static void execute_for_guest(const uint8_t *command, size_t size, enum effect effect)
 {
 	struct vtpm_request request;
-	size_t bytes = TPM_HEADER_SIZE + (command[9] & 15) * 272;
 
-	require(locality <= 4 && size >= TPM_HEADER_SIZE && size <= VTPM_MAX_TRANSFER);
 	memcpy(&request, engine.request, sizeof(request));
 	require(!serving->apart && request.length == size);
 	require(!serving->once || request.sequence > engine.session.record.sequence);
 	executed++;
-	if (command[9] & 16 && !command_is_read_only(VNVRAM_TPM_20, command))
+	if (command[9] & 16 &&
+	    (effect != EFFECT_NONE || get_be16(command) != TPM2_ST_NO_SESSIONS))
 		put_permanent();
+}
+
+/*
+ * The response's size, and whether there is a change that is permanent, are in the code. Without a guest
+ * it is a journal that is executed.
+ */
+size_t tpm_execute(uint8_t locality, const uint8_t *command, size_t size, const uint8_t **result)
+{
+	size_t bytes = TPM_HEADER_SIZE + (command[9] & 15) * 272;
+	enum effect effect;
+
+	require(locality <= 4 && size >= TPM_HEADER_SIZE && size <= VTPM_MAX_TRANSFER);
+	effect = effect_of(command, size);
+	if (serving)
+		execute_for_guest(command, size, effect);
+	else
+		require(effect == EFFECT_REPEATABLE && loaded);
+	effects += effect != EFFECT_NONE;
 	memset(response, 0, sizeof(response));
 	put_be32(response + 2, bytes);
-	put_be32(response + 6, executed);
+	put_be32(response + 6, get_be16(command) == TPM2_ST_NO_SESSIONS ? executed : 0);
 	*result = response;
 	return bytes;
 }
@@ -212,6 +253,7 @@ static void read_reports(void)
 
 static void start_engine(bool create, uint8_t options)
 {
+	uint32_t before = effects;
 	struct error err;
 	int pair[2];
 
@@ -223,10 +265,13 @@ static void start_engine(bool create, uint8_t options)
 		.features = options & 2 ? VTPM_FEATURE_EXACTLY_ONCE | VTPM_FEATURE_EXTRA_PAGES : 0,
 		.buffer_size = ENGINE_BUFFER_SIZE, .create = create,
 	};
-	audits = options & 4;
+	serving = NULL;
+	audits = false;
 	vtpmd = pair[1];
 	engine.stopping = engine.suspend_wanted = engine.reset_wanted = false;
 	require(!session_start(&engine, &err));
+	require(effects == (loaded ? before : 0));
+	audits = options & 4;
 }
 
 static void stop_engine(void)
@@ -276,12 +321,11 @@ static struct connection *find(unsigned int guest)
 static void require_kept(void)
 {
 	static uint8_t bytes[RECORD_MAX];
-	const uint8_t *record, *state;
-	size_t size, state_size;
+	struct memory_contents kept;
 
-	require(memory_read(engine.memory, &record, &size, &state, &state_size));
-	require(record_encode(&engine.session.record, bytes) == size);
-	require(!memcmp(bytes, record, size));
+	require(memory_read(engine.memory, &kept));
+	require(record_encode(&engine.session.record, bytes) == kept.record_size);
+	require(!memcmp(bytes, kept.record, kept.record_size));
 	require(!vnvram_dirty(engine.store) && !changed);
 }
 
@@ -346,6 +390,17 @@ static void guest_babbles(unsigned int guest, struct input *input)
 	serve(guest, packet, size);
 }
 
+/* One password behind one or two handles, the second of which is odd or even. */
+static void authorize(uint8_t *command, uint8_t handle, bool two)
+{
+	uint8_t *area = command + TPM_HEADER_SIZE + (two ? 8 : 4);
+
+	put_be16(command, 0x8002);
+	area[-1] = handle;
+	put_be32(area, 9);
+	put_be32(area + 4, TPM2_RS_PW);
+}
+
 /* A request as the kernel would hand it over: a command, or what belongs to its kind. */
 static void guest_asks(unsigned int guest, struct input *input)
 {
@@ -367,11 +422,15 @@ static void guest_asks(unsigned int guest, struct input *input)
 		request.length = sizeof(begin);
 		memcpy(body, &begin, sizeof(begin));
 	} else if (request.kind != VTPM_REQUEST_QUIESCE && request.kind != VTPM_REQUEST_CONTINUE) {
-		request.length = TPM_HEADER_SIZE + input_byte(input) * 16;
+		uint8_t length = input_byte(input);
+
+		request.length = TPM_HEADER_SIZE + (length & 0x7f) * 32;
 		request.length = request.length < VTPM_MAX_TRANSFER ? request.length :
 				 VTPM_MAX_TRANSFER;
 		put_be16(body, TPM2_ST_NO_SESSIONS);
 		put_be16(body + 8, 0x100 | input_byte(input));
+		if (length & 0x80)
+			authorize(body, request.sequence, length & 0x40);
 	}
 	memcpy(packet, &request, sizeof(request));
 	guest_comes(guest);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The state memory with any contents, and the record in it. An input is a byte of options,
- * the head of the file, for each buffer its words, and then the bytes of the current record.
+ * The state memory with any contents, and the record and the journal in it. An input is a byte of
+ * options, the head of the file, for each buffer its words, the bytes of the current record, the
+ * sizes of the journals, and then the bytes of the current one.
  */
 #include <sys/mman.h>
 
@@ -11,6 +12,7 @@
 #define OPTION_OURS	1	/* it is this vTPM's */
 #define OPTION_SHORT	2	/* the file ends after its head */
 #define OPTION_BEGIN	4	/* the records begin as records do */
+#define OPTION_OLD	8	/* it is of the version before journals, and ends before them */
 
 static const struct uuid uuid = { { 1, 2, 3 } };
 
@@ -18,7 +20,7 @@ static void fill(int fd, struct input *input, uint8_t options)
 {
 	static struct layout layout;
 	size_t size = options & OPTION_SHORT ? offsetof(struct layout, records) : sizeof(layout);
-	uint32_t current;
+	uint32_t current, number;
 
 	memset(&layout, 0, sizeof(layout));
 	input_take(input, &layout, offsetof(struct layout, records));
@@ -32,6 +34,15 @@ static void fill(int fd, struct input *input, uint8_t options)
 	input_take(input, layout.records[(current - 1) & 1].bytes, RECORD_MAX);
 	if (options & OPTION_BEGIN)
 		layout.records[(current - 1) & 1].bytes[0] = 1;
+	for (unsigned int i = 0; i < 2; i++)
+		input_take(input, &layout.journal_sizes[i], sizeof(uint32_t));
+	number = layout.records[(current - 1) & 1].state & 1;
+	input_take(input, layout.journals[number], JOURNAL_MAX);
+	if (options & OPTION_OLD) {
+		layout.identity.version = VERSION_NO_JOURNAL;
+		size = size < offsetof(struct layout, journal_sizes) ? size :
+			offsetof(struct layout, journal_sizes);
+	}
 	require(!ftruncate(fd, 0) && pwrite(fd, &layout, size, 0) == (ssize_t)size);
 }
 
@@ -56,17 +67,40 @@ static void decode(const uint8_t *bytes, size_t size)
 static void require_written(struct memory *memory)
 {
 	static const uint8_t text[] = "0123456789abcdef";
-	const uint8_t *record, *state;
-	size_t record_size, state_size, kept;
-	bool before = memory_read(memory, &record, &record_size, &state, &kept);
+	const struct journal_entry command = { 0, sizeof(text), text };
+	struct memory_contents before = { 0 }, now;
+	bool filled = memory_read(memory, &before);
 
-	memory_write(memory, text, 3, before ? NULL : text, 4);
-	require(memory_read(memory, &record, &record_size, &state, &state_size));
-	require(record_size == 3 && !memcmp(record, text, 3));
-	require(state_size == (before ? kept : 4));
-	memory_write(memory, text, 5, text, sizeof(text));
-	require(memory_read(memory, &record, &record_size, &state, &state_size));
-	require(record_size == 5 && state_size == sizeof(text) && !memcmp(state, text, 5));
+	require(!memory_write(memory, text, 3, filled ? NULL : text, 4));
+	require(memory_read(memory, &now));
+	require(now.record_size == 3 && !memcmp(now.record, text, 3));
+	require(now.state_size == (filled ? before.state_size : 4));
+	require(now.journal_size == before.journal_size);
+	if (!memory_append(memory, text, 4, &command)) {
+		require(memory_read(memory, &now) && now.record_size == 4);
+		require(now.journal_size > before.journal_size && now.journal_size <= JOURNAL_MAX);
+	}
+	require(!memory_write(memory, text, 5, text, sizeof(text)));
+	require(memory_read(memory, &now) && !now.journal_size);
+	require(now.record_size == 5 && now.state_size == sizeof(text) &&
+		!memcmp(now.state, text, 5));
+}
+
+/* A copy, so that a read behind its end is seen. */
+static void read_journal(const struct memory_contents *kept)
+{
+	uint8_t *copy = malloc(kept->journal_size + !kept->journal_size);
+	struct journal_entry entry;
+	size_t at = 0, last = 0;
+
+	require(copy);
+	memcpy(copy, kept->journal, kept->journal_size);
+	for (; journal_next(copy, kept->journal_size, &at, &entry); last = at) {
+		require(at > last && at <= kept->journal_size && entry.locality <= 4);
+		require(entry.command > copy && entry.command + entry.size == copy + at);
+	}
+	require(at == last);
+	free(copy);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -74,8 +108,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static int fd = -1;
 	struct input input = { data, size };
 	uint8_t options = input_byte(&input);
-	const uint8_t *record, *state;
-	size_t record_size, state_size;
+	struct memory_contents kept;
 	struct error err = { "" };
 	struct memory *memory;
 	bool filled;
@@ -86,21 +119,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fill(fd, &input, options);
 	memory = memory_open(fd, &uuid, VNVRAM_TPM_20, &err);
 	require(memory);
-	filled = memory_read(memory, &record, &record_size, &state, &state_size);
+	filled = memory_read(memory, &kept);
 	/* What was thrown away leaves nothing. */
 	require(!filled || !*err.text);
 	if (filled) {
 		const uint8_t *end = (const uint8_t *)(memory->layout + 1);
 
-		require(record_size <= RECORD_MAX && record + record_size <= end);
-		require(state_size <= VOLATILE_MAX && state + state_size <= end);
-		decode(record, record_size);
+		require(kept.record_size <= RECORD_MAX && kept.record + kept.record_size <= end);
+		require(kept.state_size <= VOLATILE_MAX && kept.state + kept.state_size <= end);
+		require(kept.journal_size <= JOURNAL_MAX && kept.journal + kept.journal_size <= end);
+		decode(kept.record, kept.record_size);
+		read_journal(&kept);
 	}
 	require_written(memory);
 	memory_close(memory);
 	memory = memory_open(fd, &uuid, VNVRAM_TPM_20, &err);
-	require(memory && memory_read(memory, &record, &record_size, &state, &state_size) &&
-		record_size == 5);
+	require(memory && memory_read(memory, &kept) && kept.record_size == 5);
 	memory_close(memory);
 	return 0;
 }

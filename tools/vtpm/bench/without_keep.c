@@ -7,8 +7,10 @@
 #include "../engine/tpm.h"
 #include "without_keep.h"
 
-int __real_engine_keep(struct engine *engine, bool with_state);
-int __wrap_engine_keep(struct engine *engine, bool with_state);
+int __real_engine_keep(struct engine *engine, enum effect effect,
+		       const struct journal_entry *command);
+int __wrap_engine_keep(struct engine *engine, enum effect effect,
+		       const struct journal_entry *command);
 
 static int get_state(void)
 {
@@ -20,7 +22,8 @@ static int get_state(void)
 	return ret;
 }
 
-int __wrap_engine_keep(struct engine *engine, bool with_state)
+int __wrap_engine_keep(struct engine *engine, enum effect effect,
+		       const struct journal_entry *command)
 {
 	static const char *without;
 	static bool asked;
@@ -29,6 +32,6 @@ int __wrap_engine_keep(struct engine *engine, bool with_state)
 		without = getenv(WITHOUT_KEEP);
 	asked = true;
 	if (!without)
-		return __real_engine_keep(engine, with_state);
-	return with_state && !strcmp(without, WITHOUT_COPY) ? get_state() : 0;
+		return __real_engine_keep(engine, effect, command);
+	return effect != EFFECT_NONE && !strcmp(without, WITHOUT_COPY) ? get_state() : 0;
 }

@@ -30,7 +30,7 @@ static int set_features(struct engine *engine, uint32_t features)
 		return 0;
 	record->features = features;
 	record->steps++;
-	return engine_keep(engine, false);
+	return engine_keep(engine, EFFECT_NONE, NULL);
 }
 
 /* Guest and TPM belong together: whatever waited has come. */
@@ -57,7 +57,7 @@ static int rename_session(struct engine *engine)
 	explicit_bzero(record->response, record->response_size);
 	record->response_size = 0;
 	record->steps++;
-	return engine_save(engine, false);
+	return engine_save(engine, STATE_NEW);
 }
 
 /*
@@ -219,7 +219,7 @@ static int reset(struct engine *engine)
 		log_error(&engine->log, "the TPM does not start up after a reset");
 	if (!ret) {
 		adopt_guest(engine, &before);
-		ret = engine_save(engine, true);
+		ret = engine_save(engine, STATE_OF_POWER_ON);
 	}
 	if (!ret && before.flags & RECORD_SUSPENDED)
 		session_send_mark(engine, false);

@@ -17,10 +17,12 @@
 #include "error.h"
 #include "log.h"
 #include "freshness.h"
+#include "journal.h"
 #include "memory.h"
 #include "options.h"
 #include "session.h"
 #include "vnvram.h"
+#include "volatile.h"
 #include "watch.h"
 
 #include <xen/vtpm.h>
@@ -57,6 +59,7 @@ struct connection {
  * @log: where to complain
  * @store: the TPM's state
  * @memory: the state memory
+ * @memory_late: there was no room in it for the last volatile state, which only the store has
  * @freshness: who knows how new the store is
  * @session: what is kept beside the TPM's own state
  * @watch: the second thread
@@ -79,6 +82,7 @@ struct engine {
 	struct log log;
 	struct vnvram *store;
 	struct memory *memory;
+	bool memory_late;
 	struct freshness freshness;
 	struct session session;
 	struct watch *watch;
@@ -147,24 +151,40 @@ int engine_persist(struct engine *engine);
 void engine_disk_is_late(void *arg);
 
 /**
+ * enum engine_state - which volatile state is to be saved
+ * @STATE_OF_POWER_ON: the TPM's; the state memory is wiped of what was before
+ * @STATE_NEW: the TPM's
+ * @STATE_KNOWN: the TPM's, which is that of the state memory still
+ */
+enum engine_state {
+	STATE_OF_POWER_ON,
+	STATE_NEW,
+	STATE_KNOWN,
+};
+
+/**
  * engine_save - bring everything into the store, and into the state memory
  * @engine: the engine
- * @fresh: this is a power-on; the state memory is wiped of what was before
+ * @state: which volatile state
  *
  * One commit of permanent state, volatile state and record, as engine_persist() does it.
  *
  * Return: as engine_persist().
  */
-int engine_save(struct engine *engine, bool fresh);
+int engine_save(struct engine *engine, enum engine_state state);
 
 /**
- * engine_keep - bring the record into the state memory
+ * engine_keep - bring into the state memory what a command did
  * @engine: the engine
- * @with_state: and the volatile state
+ * @effect: what that was to the volatile state; the record has changed in any case
+ * @command: the command, if the effect is repeatable; may be NULL otherwise
  *
- * Return: 0; -EIO, libtpms does not give its state. Then nothing may be answered.
+ * Brings everything into the store instead if the state memory has no room.
+ *
+ * Return: 0; -EIO, libtpms does not give its state, or as engine_persist(). Then nothing may be
+ * answered.
  */
-int engine_keep(struct engine *engine, bool with_state);
+int engine_keep(struct engine *engine, enum effect effect, const struct journal_entry *command);
 
 /**
  * engine_idle - use a quiet moment to bring everything into the store

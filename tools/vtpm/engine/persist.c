@@ -129,44 +129,111 @@ static void note_saved(struct session *session)
 	session->state_ahead = false;
 }
 
+/* Until there is room again, what the state memory has is older than the store, and stays so. */
+static void note_room(struct engine *engine, int ret)
+{
+	if (ret && !engine->memory_late)
+		log_warning(&engine->log, "no room for the state memory, the store takes its place "
+			    "and each command a flush: %s", strerror(-ret));
+	engine->memory_late = ret;
+}
+
+/* Makes the volatile state and the record durable. */
+static int save(struct engine *engine, const struct memory_contents *now)
+{
+	int ret = fill_entries(engine, now->state, now->state_size, now->record, now->record_size);
+
+	if (ret)
+		return fail(engine, "the volatile state cannot be put into the store");
+	ret = engine_persist(engine);
+	if (!ret)
+		note_saved(&engine->session);
+	return ret;
+}
+
+/* The copy that is in the state memory still says it all; its record does not. */
+static int save_known(struct engine *engine, const struct memory_contents *now)
+{
+	int ret = save(engine, now);
+
+	if (!ret)
+		ret = memory_write(engine->memory, now->record, now->record_size, NULL, 0);
+	return ret;
+}
+
 /*
  * The store first. It holds a new session before the state memory forgets the
  * old one; the other way round a death in between would bring an old state back.
  */
-int engine_save(struct engine *engine, bool fresh)
+static int save_new(struct engine *engine, struct memory_contents *now, bool power_on)
 {
-	uint8_t record[RECORD_MAX], *state;
-	size_t state_size, size = record_encode(&engine->session.record, record);
+	uint8_t *state;
 	int ret;
 
-	if (tpm_get_state(&state, &state_size))
+	if (tpm_get_state(&state, &now->state_size))
 		return fail(engine, "libtpms does not give its volatile state");
-	ret = fill_entries(engine, state, state_size, record, size) ?
-		fail(engine, "the volatile state cannot be put into the store") :
-		engine_persist(engine);
-	if (!ret) {
-		note_saved(&engine->session);
-		if (fresh)
-			memory_clear(engine->memory);
-		memory_write(engine->memory, record, size, state, state_size);
-	}
-	tpm_free_state(state, state_size);
-	explicit_bzero(record, size);
+	now->state = state;
+	ret = save(engine, now);
+	if (!ret && power_on)
+		memory_clear(engine->memory);
+	if (!ret)
+		note_room(engine, memory_write(engine->memory, now->record, now->record_size,
+					       state, now->state_size));
+	tpm_free_state(state, now->state_size);
 	return ret;
 }
 
-int engine_keep(struct engine *engine, bool with_state)
+int engine_save(struct engine *engine, enum engine_state state)
 {
-	uint8_t record[RECORD_MAX], *state = NULL;
-	size_t state_size = 0, size = record_encode(&engine->session.record, record);
+	struct memory_contents now = { 0 };
+	uint8_t record[RECORD_MAX];
+	bool known;
+	int ret;
 
-	if (with_state && tpm_get_state(&state, &state_size))
+	known = state == STATE_KNOWN && !engine->memory_late &&
+		memory_read(engine->memory, &now) && !now.journal_size;
+	now.record = record;
+	now.record_size = record_encode(&engine->session.record, record);
+	ret = known ? save_known(engine, &now) :
+		save_new(engine, &now, state == STATE_OF_POWER_ON);
+	explicit_bzero(record, now.record_size);
+	return ret;
+}
+
+/* Returns an errno if only a copy of the state will do, or the memory has no room for one. */
+static int keep(struct engine *engine, const uint8_t *record, size_t size, enum effect effect,
+		const struct journal_entry *command)
+{
+	uint8_t *state;
+	size_t state_size;
+	int ret;
+
+	if (effect == EFFECT_NONE)
+		return memory_write(engine->memory, record, size, NULL, 0);
+	if (effect == EFFECT_REPEATABLE)
+		return memory_append(engine->memory, record, size, command);
+	if (tpm_get_state(&state, &state_size))
 		return fail(engine, "libtpms does not give its volatile state");
-	memory_write(engine->memory, record, size, state, state_size);
+	ret = memory_write(engine->memory, record, size, state, state_size);
 	tpm_free_state(state, state_size);
+	return ret;
+}
+
+int engine_keep(struct engine *engine, enum effect effect, const struct journal_entry *command)
+{
+	uint8_t record[RECORD_MAX];
+	size_t size = record_encode(&engine->session.record, record);
+	int ret = -ENOSPC;
+
+	if (!engine->memory_late)
+		ret = keep(engine, record, size, effect, command);
+	if (ret == -ENOSPC && !engine->memory_late && effect == EFFECT_REPEATABLE)
+		ret = keep(engine, record, size, EFFECT_UNKNOWN, NULL);
 	explicit_bzero(record, size);
-	engine->session.state_ahead |= with_state;
-	return 0;
+	if (ret == -ENOSPC)
+		return engine_save(engine, STATE_NEW);
+	engine->session.state_ahead |= effect != EFFECT_NONE;
+	return ret;
 }
 
 /*
@@ -180,16 +247,27 @@ int engine_idle_ms(const struct engine *engine)
 	return engine->session.idle_failed ? IDLE_FAILED_MS : IDLE_MS;
 }
 
+/* Puts what the state memory has into the store's entries; there must not be a journal. */
+static int fill_from_memory(struct engine *engine)
+{
+	struct memory_contents kept;
+
+	if (!memory_read(engine->memory, &kept) || kept.journal_size)
+		return -ENOENT;
+	return fill_entries(engine, kept.state, kept.state_size, kept.record, kept.record_size);
+}
+
 /* From the state memory: nothing has happened since it was written. */
 void engine_idle(struct engine *engine)
 {
-	const uint8_t *record, *state;
-	size_t size, state_size;
+	struct memory_contents kept;
 	struct error err;
 
-	if (engine_idle_ms(engine) < 0 ||
-	    !memory_read(engine->memory, &record, &size, &state, &state_size) ||
-	    fill_entries(engine, state, state_size, record, size))
+	if (engine_idle_ms(engine) < 0 || !memory_read(engine->memory, &kept))
+		return;
+	if (kept.journal_size && engine_keep(engine, EFFECT_UNKNOWN, NULL))
+		return;
+	if (fill_from_memory(engine))
 		return;
 	if (!commit(engine, &err)) {
 		note_saved(&engine->session);

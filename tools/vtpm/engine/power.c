@@ -7,6 +7,7 @@
 #include "engine.h"
 #include "power.h"
 #include "tpm.h"
+#include "tpm_wire.h"
 
 /**
  * struct past - what is left of the time before
@@ -16,6 +17,8 @@
  * @record: the newer one of store's and state memory's
  * @state: the volatile state that belongs to it; belongs to the store or the memory
  * @state_size: its bytes
+ * @journal: what was executed on it after that; belongs to the memory
+ * @journal_size: its bytes
  */
 struct past {
 	bool known;
@@ -24,6 +27,8 @@ struct past {
 	struct record record;
 	const uint8_t *state;
 	size_t state_size;
+	const uint8_t *journal;
+	size_t journal_size;
 };
 
 static void look_into_store(struct engine *engine, struct past *past)
@@ -48,13 +53,12 @@ static void look_into_store(struct engine *engine, struct past *past)
 /* It is a stranger's unless it is of the store's session. */
 static void look_into_memory(struct engine *engine, struct past *past)
 {
-	const uint8_t *bytes, *state;
-	size_t size, state_size;
+	struct memory_contents kept;
 	struct record record;
 
-	if (!past->known || !memory_read(engine->memory, &bytes, &size, &state, &state_size))
+	if (!past->known || !memory_read(engine->memory, &kept))
 		return;
-	if (record_decode(&record, bytes, size) ||
+	if (record_decode(&record, kept.record, kept.record_size) ||
 	    memcmp(record.session, past->record.session, sizeof(record.session))) {
 		log_warning(&engine->log, "the state memory is of another session, it is ignored");
 		return;
@@ -63,8 +67,10 @@ static void look_into_memory(struct engine *engine, struct past *past)
 	if (record.steps <= past->record.steps)
 		return;
 	past->record = record;
-	past->state = state;
-	past->state_size = state_size;
+	past->state = kept.state;
+	past->state_size = kept.state_size;
+	past->journal = kept.journal;
+	past->journal_size = kept.journal_size;
 }
 
 /*
@@ -106,11 +112,38 @@ static int start_tpm(struct engine *engine, uint32_t buffer_size, const struct p
 	return 0;
 }
 
+/*
+ * Once more, on a copy of the state from before. They have all succeeded, and so they do now; otherwise
+ * this is not the state that they were executed on.
+ */
+static int execute_journal(struct engine *engine, const struct past *past, struct error *err)
+{
+	struct journal_entry entry;
+	const uint8_t *response;
+	size_t at = 0;
+
+	while (journal_next(past->journal, past->journal_size, &at, &entry)) {
+		tpm_execute(entry.locality, entry.command, entry.size, &response);
+		if (get_be32(response + 6))
+			return error_set(err, EUCLEAN, "%s: a command that was executed since the "
+					 "last copy of the volatile state fails on that copy (0x%x): "
+					 "state memory and store are not of one TPM; a boot of the "
+					 "guest ends this", engine->options.store_name,
+					 get_be32(response + 6));
+	}
+	if (at == past->journal_size)
+		return 0;
+	return error_set(err, EUCLEAN, "%s: the journal in the state memory makes no sense; a boot "
+			 "of the guest ends this", engine->options.store_name);
+}
+
 static int resume(struct engine *engine, const struct past *past, struct error *err)
 {
 	struct session *session = &engine->session;
 	int ret = start_tpm(engine, past->record.buffer_size, past, err);
 
+	if (!ret)
+		ret = execute_journal(engine, past, err);
 	if (ret)
 		return ret;
 	tpm_stir();
@@ -120,7 +153,7 @@ static int resume(struct engine *engine, const struct past *past, struct error *
 	log_info(&engine->log, "goes on after command %llu, %s",
 		 (unsigned long long)session->record.sequence,
 		 session->awaited ? "awaits its guest" : "for the same guest");
-	ret = tpm_changed() ? engine_save(engine, false) : engine_keep(engine, true);
+	ret = tpm_changed() ? engine_save(engine, STATE_NEW) : engine_keep(engine, EFFECT_UNKNOWN, NULL);
 	session->state_ahead = session->saved_steps != session->record.steps;
 	return ret ? error_set(err, -ret, "cannot keep the state") : 0;
 }
@@ -176,7 +209,7 @@ static int begin_anew(struct engine *engine, const struct past *past, struct err
 		ret = new_session(engine, err);
 	if (ret)
 		return ret;
-	ret = engine_save(engine, true);
+	ret = engine_save(engine, STATE_OF_POWER_ON);
 	return ret ? error_set(err, -ret, "cannot make the state durable") : 0;
 }
 
@@ -219,7 +252,7 @@ int power_cycle(struct engine *engine)
 	int ret = power_off_and_on(engine);
 
 	if (!ret)
-		ret = engine_save(engine, true);
+		ret = engine_save(engine, STATE_OF_POWER_ON);
 	if (!ret && marked)
 		session_send_mark(engine, false);
 	return ret;

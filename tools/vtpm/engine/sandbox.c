@@ -74,8 +74,8 @@ int sandbox_prepare(const struct log *log, struct error *err)
 }
 
 /*
- * Memory for data, never for code; descriptors may only be made non-blocking; signals
- * only to oneself.
+ * Memory for data, never for code; descriptors may only be made non-blocking, and their files
+ * larger; signals only to oneself.
  */
 static int allow_with_conditions(scmp_filter_ctx filter)
 {
@@ -93,6 +93,9 @@ static int allow_with_conditions(scmp_filter_ctx filter)
 	if (!ret)
 		ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
 				       SCMP_A1(SCMP_CMP_EQ, F_SETFL, 0));
+	if (!ret)
+		ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fallocate), 1,
+				       SCMP_A1(SCMP_CMP_EQ, 0));
 	if (!ret)
 		ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
 				       SCMP_A0(SCMP_CMP_EQ, getpid(), 0));

@@ -5,7 +5,6 @@
 
 #include "engine.h"
 #include "tpm.h"
-#include "volatile.h"
 
 static void keep_response(struct record *record, const uint8_t *response, size_t size)
 {
@@ -30,7 +29,7 @@ int session_unmark(struct engine *engine)
 		return 0;
 	record->flags &= ~RECORD_SUSPENDED;
 	record->steps++;
-	ret = engine_save(engine, false);
+	ret = engine_save(engine, STATE_NEW);
 	if (!ret)
 		session_send_mark(engine, false);
 	return ret;
@@ -55,7 +54,7 @@ int session_quiesce(struct engine *engine)
 {
 	if (engine->session.record.steps == engine->session.saved_steps)
 		return 0;
-	return engine_save(engine, false);
+	return engine_save(engine, STATE_NEW);
 }
 
 int session_drop(struct engine *engine)
@@ -96,11 +95,16 @@ size_t session_kept_response(struct engine *engine, struct connection *connectio
 int session_executed(struct engine *engine, const struct connection *connection,
 		     const struct vtpm_request *request, const uint8_t *response, size_t size)
 {
-	const uint8_t *command = engine->request + sizeof(*request);
+	const struct journal_entry command = {
+		.locality = request->locality,
+		.command = engine->request + sizeof(*request),
+		.size = request->length,
+	};
 	struct record *record = &engine->session.record;
-	bool read_only = command_is_read_only(engine->options.tpm, command) && !tpm_audits();
+	enum effect effect = command_effect(engine->options.tpm, command.command, command.size,
+					    response);
 
-	if (read_only && !connection->once && !tpm_changed())
+	if (effect == EFFECT_NONE && !connection->once && !tpm_changed())
 		return 0;
 	record->steps++;
 	if (connection->once) {
@@ -109,8 +113,8 @@ int session_executed(struct engine *engine, const struct connection *connection,
 		keep_response(record, response, size);
 	}
 	if (tpm_changed())
-		return engine_save(engine, false);
-	return engine_keep(engine, !read_only);
+		return engine_save(engine, effect == EFFECT_NONE ? STATE_KNOWN : STATE_NEW);
+	return engine_keep(engine, effect, &command);
 }
 
 static enum control_session standing(const struct engine *engine)

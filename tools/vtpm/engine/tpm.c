@@ -20,6 +20,7 @@ static struct {
 	struct tpm_setup setup;
 	bool resume;		/* offer setup.state to libtpms */
 	bool changed;		/* the permanent state, since tpm_mark_saved() */
+	bool commits;		/* see tpm_commits() */
 	enum { AUDIT_UNKNOWN, AUDIT_NONE, AUDIT_SOME } audit;
 	bool manufacture;	/* a missing permanent state means: make one */
 	uint8_t locality;	/* of the command being executed */
@@ -148,7 +149,7 @@ static int power_on(struct error *err)
 	if (ret)
 		return ret;
 	tpm.audit = AUDIT_UNKNOWN;
-	tpm.resume = tpm.setup.state;
+	tpm.commits = tpm.resume = tpm.setup.state;
 	result = TPMLIB_MainInit();
 	tpm.resume = false;
 	if (!result)
@@ -227,6 +228,25 @@ void tpm_free_state(uint8_t *state, size_t size)
 	free(state);
 }
 
+/* TPM2_NV_ReadPublic answers with size, index, algorithm, attributes. */
+bool tpm_nv_is_orderly(uint32_t index)
+{
+	uint8_t read_public[14] = { 0x80, 0x01, 0, 0, 0, sizeof(read_public), 0, 0, 0x01, 0x69 };
+	const uint8_t *response;
+	size_t size;
+
+	put_be32(read_public + TPM_HEADER_SIZE, index);
+	size = tpm_execute(0, read_public, sizeof(read_public), &response);
+	if (size < TPM_HEADER_SIZE + 12 || get_be32(response + 6))
+		return true;
+	return get_be32(response + TPM_HEADER_SIZE + 8) & TPM2_NV_ORDERLY;
+}
+
+bool tpm_commits(void)
+{
+	return tpm.commits;
+}
+
 bool tpm_changed(void)
 {
 	return tpm.changed;
@@ -246,14 +266,23 @@ void tpm_failure(uint8_t *response)
 	put_be32(response + 6, tpm12 ? TPM_FAIL : TPM2_RC_FAILURE);
 }
 
+/* What the TPM may be in for, if this command succeeds. */
+static void note_code(uint32_t code)
+{
+	if (code == TPM2_CC_SET_AUDIT_STATUS)
+		tpm.audit = AUDIT_UNKNOWN;
+	if (code == TPM2_CC_COMMIT || code == TPM2_CC_EC_EPHEMERAL)
+		tpm.commits = true;
+}
+
 size_t tpm_execute(uint8_t locality, const uint8_t *command, size_t size,
 		   const uint8_t **response)
 {
 	uint32_t length = 0;
 	TPM_RESULT result;
 
-	if (size >= TPM_HEADER_SIZE && get_be32(command + 6) == TPM2_CC_SET_AUDIT_STATUS)
-		tpm.audit = AUDIT_UNKNOWN;
+	if (size >= TPM_HEADER_SIZE)
+		note_code(get_be32(command + 6));
 	tpm.locality = locality;
 	result = TPMLIB_Process(&tpm.response, &length, &tpm.response_capacity,
 				(unsigned char *)command, size);

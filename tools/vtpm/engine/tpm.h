@@ -114,6 +114,23 @@ void tpm_mark_saved(void);
 bool tpm_audits(void);
 
 /**
+ * tpm_commits - may there be a TPM2_Commit that a signature has still to use up?
+ *
+ * An anonymous signature (ECDAA) takes the number of a TPM2_Commit or TPM2_EC_Ephemeral, which cannot
+ * be used again: a signature that changes the state. Without one of these since power-on there is no
+ * such number; of a state that was loaded this is not known.
+ */
+bool tpm_commits(void);
+
+/**
+ * tpm_nv_is_orderly - is what is written to an NV index kept in the volatile state?
+ * @index: the index's handle
+ *
+ * Return: false, it is in the permanent state; true, it is not, or there is no such index.
+ */
+bool tpm_nv_is_orderly(uint32_t index);
+
+/**
  * tpm_execute - execute one command
  * @locality: where it comes from, 0 to 4
  * @command: the command

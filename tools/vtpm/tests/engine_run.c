@@ -116,6 +116,7 @@ struct engine_run engine_start(const struct engine_how *how)
 	need(!ftruncate(faults, sizeof(struct faults)), "faults");
 	run.faults = mmap(NULL, sizeof(struct faults), PROT_READ | PROT_WRITE, MAP_SHARED,
 			  faults, 0);
+	run.faults->die_at = how->die_at;
 	make_pair(control, false);
 	make_pair(conn, how->tcp);
 	run.pid = fork();

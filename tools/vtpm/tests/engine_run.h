@@ -39,6 +39,7 @@ struct engine_run {
  * @key: descriptor of the store's key, 0 for none
  * @recorder: socket to a freshness recorder, 0 for none
  * @user: user to run as, 0 for no change
+ * @die_at: &enum fault_point at which it kills itself
  */
 struct engine_how {
 	const char *store;
@@ -53,6 +54,7 @@ struct engine_how {
 	int key;
 	int recorder;
 	uid_t user;
+	enum fault_point die_at;
 };
 
 /* Starts an engine; does not wait for it. */

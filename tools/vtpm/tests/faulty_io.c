@@ -54,6 +54,11 @@ static void note(enum cut_kind kind, const void *bytes, size_t size, off_t offse
 	io_log->size += sizeof(record) + size;
 }
 
+int faulty_memory(void)
+{
+	return faults->memory_errno;
+}
+
 /* The answer of an earlier command may still be on its way out when a test sets @die_at. */
 void faulty_point(enum fault_point point)
 {

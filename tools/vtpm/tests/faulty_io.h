@@ -35,6 +35,7 @@ enum fault_point {
  * @pwrite_errno: while not 0, writes fail with it
  * @sync_errno: likewise for flushes
  * @sync_delay_ms: how long a flush takes; one that hangs goes on when this becomes 0
+ * @memory_errno: while not 0, the state memory has no room for a state, and says so with it
  * @die_at: &enum fault_point at which the engine kills itself
  * @pwrites: writes so far
  * @syncs: flushes so far that have ended
@@ -43,6 +44,7 @@ struct faults {
 	_Atomic int pwrite_errno;
 	_Atomic int sync_errno;
 	_Atomic int sync_delay_ms;
+	_Atomic int memory_errno;
 	_Atomic int die_at;
 	_Atomic uint32_t pwrites;
 	_Atomic uint32_t syncs;
@@ -77,6 +79,9 @@ struct io_record {
 	uint32_t begun;
 	uint32_t acked;
 };
+
+/* What an engine's state memory is refused with, 0 if it is not. */
+int faulty_memory(void);
 
 /* The engine is here now; it does not return if it shall die here. */
 void faulty_point(enum fault_point point);

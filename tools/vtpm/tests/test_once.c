@@ -76,6 +76,149 @@ static void test_extend(void **state)
 	engine_shutdown(&run);
 }
 
+/*
+ * A journal of commands grows, is replaced by a copy of the state when it is full, or by any command that is not
+ * executed again, and whoever comes after a death has all of it, a second time too.
+ */
+static void test_journal(void **state)
+{
+	static const unsigned int times[] = { 1, 5, 70, 150 };
+	struct frontend frontend;
+	struct engine_run run = begin_tpm2(&frontend);
+	unsigned int all = 0, nv = 0;
+
+	(void)state;
+	assert_int_equal(frontend_do(&frontend, tpm2_pcr_extend(23)), 0);
+	assert_int_equal(frontend_do(&frontend, counter_define()), 0);
+	assert_int_equal(frontend_do(&frontend, counter_increment()), 0);
+	nv = counter_value(&frontend);
+	for (unsigned int i = 0; i < 4; i++) {
+		for (unsigned int n = 0; n < times[i]; n++, all++)
+			assert_int_equal(frontend_do(&frontend, tpm2_pcr_extend(8)), 0);
+		/* The last one is in a journal, behind a commit, or behind a copy. */
+		if (i == 1)
+			assert_int_equal(frontend_do(&frontend, counter_increment()), 0);
+		if (i == 2)
+			assert_int_equal(frontend_do(&frontend, tpm2_create_primary_ecc()), 0);
+		for (int deaths = 0; deaths < 2; deaths++) {
+			engine_kill(&run);
+			run = next_engine(true, memory);
+			assert_true(frontend_begin(&frontend, run.guest));
+		}
+		assert_true(extended(&frontend, 8, all));
+		assert_int_equal(counter_value(&frontend), nv + (i >= 1));
+	}
+	/* The store alone has it when it is quiet. */
+	assert_int_equal(frontend_do(&frontend, tpm2_pcr_extend(8)), 0);
+	suspend(&run);
+	engine_kill(&run);
+	run = next_engine(false, elsewhere);
+	assert_true(frontend_begin(&frontend, run.guest));
+	assert_true(extended(&frontend, 8, all + 1));
+	engine_shutdown(&run);
+}
+
+/* Where an engine dies while it executes a journal, the next one does it. */
+static void test_journal_death(void **state)
+{
+	struct frontend frontend;
+	struct engine_run run = begin_tpm2(&frontend);
+	static const enum fault_point points[] = { FAULT_READ, FAULT_EXECUTED, FAULT_KEPT };
+	struct engine_how how = {
+		.store = store, .tpm = "2.0", .memory = memory, .features = true, .same = true,
+	};
+	unsigned int all;
+
+	(void)state;
+	for (all = 0; all < 10; all++)
+		assert_int_equal(frontend_do(&frontend, tpm2_pcr_extend(8)), 0);
+	for (unsigned int i = 0; i < 3; i++) {
+		engine_kill(&run);
+		how.die_at = points[i];
+		run = engine_start(&how);
+		assert_int_equal(engine_end(&run), 128 + SIGKILL);
+		run = next_engine(true, memory);
+		assert_true(frontend_begin(&frontend, run.guest));
+		assert_int_equal(frontend_do(&frontend, tpm2_pcr_extend(8)), 0);
+		assert_true(extended(&frontend, 8, ++all));
+	}
+	engine_shutdown(&run);
+}
+
+static uint32_t do_at(int fd, uint8_t locality, struct packet packet)
+{
+	struct packet response;
+	uint64_t sequence = guest_send(fd, &packet, locality);
+
+	assert_true(guest_receive(fd, sequence, &response, 30000));
+	return be32(response.bytes + 6);
+}
+
+/* PCR 20 can only be extended at localities 1 to 3; so it is when a journal is executed. */
+static void test_locality(void **state)
+{
+	const struct engine_how how = {
+		.store = store, .tpm = "2.0", .memory = memory, .create = true,
+	};
+	struct engine_run run = engine_start(&how);
+	struct packet packet = tpm2_pcr_read(20), before, after;
+
+	(void)state;
+	assert_true(engine_is_up(&run));
+	assert_int_equal(guest_do(run.guest, tpm2_startup()), 0);
+	assert_int_equal(guest_do(run.guest, tpm2_pcr_extend(8)), 0);
+	assert_int_not_equal(do_at(run.guest, 0, tpm2_pcr_extend(20)), 0);
+	assert_int_equal(do_at(run.guest, 3, tpm2_pcr_extend(20)), 0);
+	assert_int_equal(guest_run(run.guest, &packet, &before), 0);
+	engine_kill(&run);
+	run = next_engine(true, memory);
+	assert_int_equal(guest_run(run.guest, &packet, &after), 0);
+	/* The counter of updates included. */
+	assert_int_equal(before.size, after.size);
+	assert_memory_equal(before.bytes, after.bytes, before.size);
+	engine_shutdown(&run);
+}
+
+/* Without room for a state in the state memory each change is a commit; nothing is lost. */
+static void test_memory_full(void **state)
+{
+	struct frontend frontend;
+	struct engine_run run = begin_tpm2(&frontend);
+	uint32_t writes;
+
+	(void)state;
+	for (unsigned int i = 0; i < 3; i++)
+		assert_int_equal(frontend_do(&frontend, tpm2_pcr_extend(8)), 0);
+	run.faults->memory_errno = ENOSPC;
+	writes = run.faults->pwrites;
+	/* The journal still has room, a copy does not. */
+	assert_int_equal(frontend_do(&frontend, tpm2_pcr_extend(8)), 0);
+	assert_int_equal(run.faults->pwrites, writes);
+	assert_int_equal(frontend_do(&frontend, tpm2_create_primary_ecc()), 0);
+	assert_int_equal(run.faults->pwrites, writes + 1);
+	for (unsigned int i = 0; i < 3; i++)
+		assert_int_equal(frontend_do(&frontend, tpm2_pcr_extend(8)), 0);
+	assert_int_equal(frontend_do(&frontend, tpm2_get_random(8)), 0);
+	assert_int_equal(run.faults->pwrites, writes + 5);
+	engine_kill(&run);
+	run = next_engine(true, memory);
+	assert_true(frontend_begin(&frontend, run.guest));
+	assert_true(extended(&frontend, 8, 7));
+	/* And back. */
+	run.faults->memory_errno = ENOSPC;
+	assert_int_equal(frontend_do(&frontend, tpm2_create_primary_ecc()), 0);
+	run.faults->memory_errno = 0;
+	assert_int_equal(frontend_do(&frontend, tpm2_pcr_extend(8)), 0);
+	writes = run.faults->pwrites;
+	assert_int_equal(frontend_do(&frontend, tpm2_pcr_extend(8)), 0);
+	assert_int_equal(run.faults->pwrites, writes);
+	engine_kill(&run);
+	run = next_engine(true, memory);
+	assert_true(frontend_begin(&frontend, run.guest));
+	assert_true(extended(&frontend, 8, 9));
+	engine_shutdown(&run);
+}
+
 static void test_increment(void **state)
 {
 	static const enum fault_point points[] = {
@@ -264,6 +407,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SESSION_TEST(test_extend),
+		SESSION_TEST(test_journal),
+		SESSION_TEST(test_journal_death),
+		SESSION_TEST(test_locality),
+		SESSION_TEST(test_memory_full),
 		SESSION_TEST(test_increment),
 		SESSION_TEST(test_read_only),
 		SESSION_TEST(test_tpm12),
