@@ -74,10 +74,9 @@ def volatile_keep_cost(blocks):
     return entry([1 - share for share in ratios(part["without_us"], part["with_us"])], 0.25)
 
 
-def volatile_keep_floor(blocks):
+def volatile_copy_cost(blocks):
     part = blocks["keep"]
-    return entry([(libtpms - without) / all_ for libtpms, without, all_ in
-                  zip(part["libtpms_us"], part["without_us"], part["with_us"])])
+    return entry([1 - share for share in ratios(part["without_us"], part["libtpms_us"])])
 
 
 def by_count(blocks):
@@ -106,10 +105,10 @@ def idle_wakeups_per_s(blocks):
             result["%s engines, no Xen" % count] = entry(
                 [part["idle_switches"] / part["idle_seconds"]], 0)
     if "many" in blocks:
-        part = blocks["many"]["idle_wakeups"]
-        for name, count in part["by"].items():
-            result["%d vTPMs on Xen, %s" % (part["vtpms"], name)] = entry(
-                [count / part["seconds"]], 0)
+        for part in blocks["many"]["idle_wakeups"]:
+            for name, count in part["by"].items():
+                result["%d vTPMs on Xen, %s" % (part["vtpms"], name)] = entry(
+                    [count / part["seconds"]], 0)
     return result
 
 
@@ -120,6 +119,9 @@ def p99_ratio_at_n(blocks):
         alone = statistics.median(p99s(part["before"]) + p99s(part["after"]))
         n = part["others"]
         result["%d others idle" % n] = entry([p / alone for p in p99s(part["idle"])], 1.1)
+        crowd = part["crowd"]
+        result["%d others idle" % crowd["others"]] = entry(
+            [p / alone for p in p99s(crowd["idle"])], 1.1)
         # A fair share is one of n + 1.
         result["%d others busy" % n] = entry([p / alone for p in p99s(part["busy"])], n + 1)
     for count, part in by_count(blocks).items() if "engines" in blocks else ():
@@ -136,9 +138,16 @@ def throughput_scaling(blocks):
 
 
 def attach_ms(blocks):
-    part = blocks["attach"]
-    return {"xl vtpm-attach and first response": entry(part["attach_ms"]),
-            "xl vtpm-attach alone": entry(part["xl_ms"])}
+    result = {}
+    if "attach" in blocks:
+        part = blocks["attach"]
+        result["xl vtpm-attach and first response"] = entry(part["attach_ms"])
+        result["xl vtpm-attach alone"] = entry(part["xl_ms"])
+    if "many" in blocks:
+        part = blocks["many"]["crowd"]
+        result["each of %d new ones at once" % part["attached"]] = entry(
+            [1000 * part["attach_s"] / part["attached"]])
+    return result
 
 
 def resume_ms(blocks):
@@ -160,14 +169,14 @@ KEYS = {
     "durable_commit_floor": (durable_commit_floor, ("store",), ()),
     "durable_commit_over_swtpm": (durable_commit_over_swtpm, ("store",), ()),
     "volatile_keep_cost": (volatile_keep_cost, ("keep",), ()),
-    "volatile_keep_floor": (volatile_keep_floor, ("keep",), ()),
+    "volatile_copy_cost": (volatile_copy_cost, ("keep",), ()),
     "engine_private_kb": (engine_private_kb, ("engines",), ()),
     "swtpm_private_kb": (swtpm_private_kb, ("engines",), ()),
     "engine_start_over_swtpm": (engine_start_over_swtpm, ("engines",), ()),
     "idle_wakeups_per_s": (idle_wakeups_per_s, ("engines",), ("many",)),
     "p99_ratio_at_n": (p99_ratio_at_n, ("engines",), ("many",)),
     "throughput_scaling": (throughput_scaling, (), ("many",)),
-    "attach_ms": (attach_ms, (), ("attach",)),
+    "attach_ms": (attach_ms, (), ("attach", "many")),
     "suspend_pause_share": (suspend_pause_share, (), ("suspend",)),
     "resume_ms": (resume_ms, (), ("resume",)),
 }

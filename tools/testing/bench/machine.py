@@ -87,6 +87,7 @@ def main():
     parser.add_argument("block", nargs="+", choices=BLOCKS)
     options = parser.parse_args()
     machine = Machine(options)
+    os.sync()       # pages of a program that was just linked would count as its private ones
     report = {"facts": facts(), "blocks": {}, "problems": {}, "seconds": {}}
     for name in options.block:
         print("bench: %s" % name, flush=True)

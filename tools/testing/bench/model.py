@@ -24,7 +24,7 @@ FLUSHES_TO_START = 4            # what was read settles, session, owner, Startup
 FLUSHES_TO_SUSPEND = 2          # state and record, the mark
 FLUSHES_TO_END = 2              # shutdown, owner
 STORE_KB = 676                  # of a TPM 2.0: header and two slots, allocated when it is made
-STATE_MEMORY_KB = 156           # on /run, of each vTPM
+STATE_MEMORY_KB = 60            # on /run, of each vTPM
 
 # Assumed: flushes a second that a disk makes for many writers.
 DISKS = (("hard disk", 120), ("SATA SSD", 2000), ("NFS server, 1 ms", 1000),
@@ -33,7 +33,7 @@ DISKS = (("hard disk", 120), ("SATA SSD", 2000), ("NFS server, 1 ms", 1000),
 # Assumed: commits that a guest causes in an hour. One for each command that changes permanent
 # state, and one after each pause of half a second that follows a change of volatile state.
 GUESTS = (("idle", 0.02), ("unlocks disks, renews certificates", 2),
-          ("measures what it runs (IMA), every 10 s", 360), ("signs once a second", 3600))
+          ("measures what it runs (IMA), every 10 s", 360), ("counts in an NV index, every second", 3600))
 
 # Assumed: limits that are there before anybody tunes.
 EVENT_CHANNELS_EACH = 7         # of a guest in dom0: xenstore, console, disk, net, ..., vTPM
