@@ -268,7 +268,8 @@ static int tpmfront_recv(struct tpm_chip *chip, u8 *buf, size_t count)
 	if (length > 0)
 		memcpy(buf, front->response, length);
 	front->answer = ANSWER_NONE;
-	memzero_explicit(front->response, sizeof(front->response));
+	memzero_explicit(front->response, front->length);
+	front->length = 0;
 	spin_unlock_irq(&front->lock);
 	return length;
 }

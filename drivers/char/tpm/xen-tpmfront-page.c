@@ -115,11 +115,23 @@ static void page_learn(struct tpmfront *front)
 
 /*
  * Commands and responses hold authorization values; they stay no longer than they
- * must.
+ * must. No more than these is written: each line of the page that is touched has to come
+ * from the other side's processor.
  */
-static void page_wipe(struct tpmfront *front)
+static void page_wipe(struct tpmfront *front, u32 response_length)
 {
-	memzero_explicit(page_packet(front), tpmfront_capacity(front));
+	memzero_explicit(page_packet(front),
+			 max(front->command_length, response_length));
+}
+
+/* A response that nobody has received may be longer than this one. */
+static void page_take_response(struct tpmfront *front, u32 length)
+{
+	page_copy(front->response, page_packet(front), length);
+	if (front->length > length)
+		memzero_explicit(front->response + length,
+				 front->length - length);
+	front->length = length;
 }
 
 static void page_take(struct tpmfront *front)
@@ -129,13 +141,12 @@ static void page_take(struct tpmfront *front)
 	/* The state comes before the packet; pairs with the writer's virt_wmb(). */
 	virt_rmb();
 	length = READ_ONCE(front->page->length);
-	front->length = min(length, tpmfront_capacity(front));
-	page_copy(front->response, page_packet(front), front->length);
+	page_take_response(front, min(length, tpmfront_capacity(front)));
 	/* The backend disowns responses that are not the TPM's. */
 	if (tpmfront_is_extended(front) &&
 	    READ_ONCE(page_trailer(front->page)->sequence))
 		front->answered = front->sequence;
-	page_wipe(front);
+	page_wipe(front, front->length);
 }
 
 /**
@@ -188,7 +199,7 @@ bool tpmfront_page_look(struct tpmfront *front)
 		return true;
 	}
 	if (state == VTPM_STATE_IDLE) {
-		page_wipe(front);
+		page_wipe(front, 0);
 		/* What an earlier backend did with it this one cannot know. */
 		tpmfront_settle(front, front->again ? ANSWER_LOST :
 						   ANSWER_DROPPED);

@@ -100,7 +100,7 @@ enum tpmfront_extension {
  * @again: the command under way was handed in on an earlier link already
  * @command_length: bytes of @command
  * @command: the command under way
- * @length: bytes of @response
+ * @length: bytes of @response; behind them it is zero
  * @response: the response, taken from the page
  */
 struct tpmfront {

@@ -89,12 +89,31 @@ static void expect_wiped(struct kunit *test)
 
 static void wiped(struct kunit *test, bool offers)
 {
+	static const u8 long_command[2000] = {
+		0x80, 1, 0, 0, 2000 >> 8, 2000 & 0xff, 0, 0, 0x01, 0x7b, 0x5a, 0x5a,
+	};
+
 	front_connect(test, offers);
 	front.answer = 3000;
 	KUNIT_EXPECT_EQ(test, front_send_ordinary(), 0);
 	KUNIT_EXPECT_EQ(test, front.sent_length, 12);
 	expect_wiped(test);
 	KUNIT_EXPECT_EQ(test, front_receive(sizeof(front.received)), 3000);
+	KUNIT_EXPECT_PTR_EQ(test, memchr_inv(front_device()->response, 0,
+					     VTPM_PACKET_MAX), NULL);
+	/* A command that is longer than its response. */
+	front.answer = 10;
+	KUNIT_EXPECT_EQ(test, front_send(long_command, sizeof(long_command)), 0);
+	expect_wiped(test);
+	/* A response that nobody has received, and a shorter one after it. */
+	front.answer = 3000;
+	KUNIT_EXPECT_EQ(test, front_send_ordinary(), 0);
+	front.answer = 20;
+	KUNIT_EXPECT_EQ(test, front_send_ordinary(), 0);
+	expect_wiped(test);
+	KUNIT_EXPECT_PTR_EQ(test, memchr_inv(front_device()->response + 20, 0,
+					     VTPM_PACKET_MAX - 20), NULL);
+	KUNIT_EXPECT_EQ(test, front_receive(sizeof(front.received)), 20);
 	KUNIT_EXPECT_PTR_EQ(test, memchr_inv(front_device()->response, 0,
 					     VTPM_PACKET_MAX), NULL);
 	front.peer = PEER_DROPS;
