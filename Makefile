@@ -41,7 +41,8 @@ help:
 	@echo '  storm            WALKS=10000 random states, ATTACH=1000 times attached, hostile'
 	@echo '                   frontends and backends for longer; SEED=N|random, KERNEL=debug|stock'
 	@echo '  bench            latency, scale and what durability costs, against peers and goals;'
-	@echo '                   KEYS="NAME..." measures some of them only, QUICK=1 less often'
+	@echo '                   KEYS="NAME..." measures some of them only, QUICK=1 less often,'
+	@echo '                   CROWD=256 is how many vTPMs it has on Xen'
 	@echo '  fuzz             TIME=600 seconds of random input to parsers and drivers; TARGETS="NAME..."'
 	@echo '  rogue            the test module that plays a hostile frontend or backend'
 
@@ -92,7 +93,7 @@ storm:
 	@tools/testing/storm "$(WALKS)" "$(ATTACH)" "$(SEED)" "$(KERNEL)" $(TESTS)
 
 bench:
-	@QUICK="$(QUICK)" tools/testing/bench/run $(KEYS)
+	@QUICK="$(QUICK)" CROWD="$(CROWD)" tools/testing/bench/run $(KEYS)
 
 fuzz:
 	@tools/testing/fuzz/run "$(TIME)" $(TARGETS)

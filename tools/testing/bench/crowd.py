@@ -4,8 +4,10 @@ engines are the real ones; only xl is not: what it would write into the xenstore
 for each device, is written here in one go."""
 import sys
 
-sys.path.insert(0, "/push/tests")     # hosts.TESTS
-from rogue import CONNECTED, INITIALISING, Store    # noqa: E402
+from hosts import TESTS
+
+sys.path.insert(0, TESTS)
+from rogue import CONNECTED, INITIALISING, Store    # noqa: E402 (the path comes first)
 
 FIRST_HANDLE = 1000                 # beyond any that xl gives
 

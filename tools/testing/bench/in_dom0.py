@@ -23,13 +23,11 @@ from crowd import Crowd
 from tool import Device, Failed, Tool, by_turns
 
 TOOL = "/push/bin/bench-tool"
-# vTPMs beside the one that is measured; CROWD=1000 needs a larger dom0, see benchmarks.md
-CROWD = int(os.environ.get("CROWD") or 256)
 
 
 class Bench:
-    def __init__(self, quick):
-        self.quick = quick
+    def __init__(self, quick, crowd):
+        self.quick, self.others = quick, crowd
         self.lab = hosts.Lab(TOOL)
 
     def amount(self, rounds, seconds):
@@ -166,8 +164,8 @@ class Bench:
         return result
 
     def crowd(self, sample):
-        """g3 gets so many more that there are CROWD others, all idle."""
-        count = (32 if self.quick else CROWD) - len(hosts.LOADS)
+        """g3 gets so many more that all the others are there, idle."""
+        count = (32 if self.quick else self.others) - len(hosts.LOADS)
         crowd = Crowd(self.lab, "g3", count)
         begin = time.monotonic()
         crowd.attach(60 + 4 * count)
@@ -309,9 +307,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--report", default="/out/bench.json")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--crowd", type=int, default=256, help="vTPMs beside the one that is "
+                        "measured")
     parser.add_argument("block", nargs="+", choices=BLOCKS)
     options = parser.parse_args()
-    bench = Bench(options.quick)
+    bench = Bench(options.quick, options.crowd)
     report = {"facts": facts(), "blocks": {}, "problems": {}, "seconds": {}}
     for name in options.block:
         print("bench: %s" % name, flush=True)

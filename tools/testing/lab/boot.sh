@@ -148,7 +148,7 @@ make_run_image() {
 	rm -rf "$dir"
 	state_disk=${opt_state_disk:-$work/state}
 	if [ ! -e "$state_disk" ]; then
-		truncate -s 512M "$state_disk"
+		truncate -s 1G "$state_disk"
 		mkfs.ext4 -q "$state_disk"
 	fi
 }
@@ -187,7 +187,7 @@ port() {
 # qemu_arguments: set arguments. There is memory for one guest more, because a
 # migration to the same host has it twice. All paths are relative to $work.
 qemu_arguments() {
-	local dom0_memory=1024 layers=disk/run,disk/dom0-kernel release extra=''
+	local layers=disk/run,disk/dom0-kernel release extra=''
 	release=$(cat "$dom0_kernel/release")
 	ln -s "$dom0_kernel/tree/boot/vmlinux-$release" vmlinux
 	ln -s "$dom0_kernel/tree/boot/initrd-$release" initrd
@@ -204,9 +204,9 @@ qemu_arguments() {
 	arguments=(
 		-name xen-vtpm-lab -nodefaults -display none -no-reboot -no-user-config
 		-machine q35 -accel tcg,thread=multi -cpu "$processor" -smp 2
-		-m $((320 + dom0_memory + (opt_guests + 1) * (opt_memory + 32)))
+		-m $((320 + opt_dom0_memory + (opt_guests + 1) * (opt_memory + 32)))
 		-kernel xen
-		-append "console=com1 com1=115200,8n1 dom0_mem=${dom0_memory}M,max:${dom0_memory}M $xen_arguments"
+		-append "console=com1 com1=115200,8n1 dom0_mem=${opt_dom0_memory}M,max:${opt_dom0_memory}M $xen_arguments"
 		-initrd "vmlinux ${extra//,/,,},initrd"
 		-chardev file,id=console,path=out/logs/console.log
 		-serial chardev:console

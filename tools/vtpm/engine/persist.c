@@ -200,7 +200,7 @@ int engine_save(struct engine *engine, enum engine_state state)
 	return ret;
 }
 
-/* Returns an errno if only a copy of the state will do, or the memory has no room for one. */
+/* Returns -ENOSPC if only a copy of the state will do, or the memory has no room for one. */
 static int keep(struct engine *engine, const uint8_t *record, size_t size, enum effect effect,
 		const struct journal_entry *command)
 {
