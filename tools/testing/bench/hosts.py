@@ -114,6 +114,10 @@ class Lab:
         if subprocess.run(["lab-vtpmd", "status"], check=False).returncode:
             self.start_daemon()
 
+    def processor_seconds(self):
+        """Of all domains, since they were created."""
+        return sum(float(line.split()[-1]) for line in self.run("xl", "list").splitlines()[1:])
+
     def domid(self, name):
         return int(self.run("xl", "domid", name))
 

@@ -148,9 +148,11 @@ class Bench:
         result.update(by_turns({
             "idle": sample, "busy": lambda: self.beside(loads, sample)}, rounds, 2 * seconds))
         rounds, seconds = self.amount(10, 120)
-        result["scaling"] = by_turns({
+        scaling = by_turns({
             str(n): lambda n=n: self.throughput(loads[:n]) for n in (1, 2, 4, 8)},
             rounds, seconds)
+        result["scaling"] = {n: [rate for rate, _ in each] for n, each in scaling.items()}
+        result["scaling_busy"] = {n: [busy for _, busy in each] for n, each in scaling.items()}
         for load in loads:
             load.tool.end()
         result["idle_wakeups"] = [self.idle_wakeups()]
@@ -184,16 +186,17 @@ class Bench:
             load.rest()
         return values
 
-    @staticmethod
-    def throughput(loads):
-        """Commands per second, of all together."""
+    def throughput(self, loads):
+        """(commands per second, of all together; processors that all domains had meanwhile)"""
         for load in loads:
             load.busy(commands.PCR_READ)
+        begin, before = time.monotonic(), self.lab.processor_seconds()
         time.sleep(2)                   # what is measured
+        busy = (self.lab.processor_seconds() - before) / (time.monotonic() - begin)
         for load in loads:
             load.tool.tell("")
         ends = [load.tool.reply("rest") for load in loads]
-        return round(sum(int(end[0]) * 1e9 / int(end[1]) for end in ends), 1)
+        return (round(sum(int(end[0]) * 1e9 / int(end[1]) for end in ends), 1), round(busy, 2))
 
     # --- wake-ups
 

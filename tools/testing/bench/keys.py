@@ -137,6 +137,11 @@ def throughput_scaling(blocks):
             for count, rates in part.items() if count != "1"}
 
 
+def throughput_limit(blocks):
+    """How often the processors have what one busy vTPM takes of them."""
+    return entry([blocks["cores"] / busy for busy in blocks["many"]["scaling_busy"]["1"]])
+
+
 def attach_ms(blocks):
     result = {}
     if "attach" in blocks:
@@ -176,6 +181,7 @@ KEYS = {
     "idle_wakeups_per_s": (idle_wakeups_per_s, ("engines",), ("many",)),
     "p99_ratio_at_n": (p99_ratio_at_n, ("engines",), ("many",)),
     "throughput_scaling": (throughput_scaling, (), ("many",)),
+    "throughput_limit": (throughput_limit, (), ("many",)),
     "attach_ms": (attach_ms, (), ("attach", "many")),
     "suspend_pause_share": (suspend_pause_share, (), ("suspend",)),
     "resume_ms": (resume_ms, (), ("resume",)),
