@@ -143,6 +143,8 @@ def page_states(points, front):
     points.equal("CANCEL of nothing: IDLE", front.answer()[0], IDLE)
     for state in (4, 255):
         front.hand_in(GETRANDOM, state=state)
+        # The backend has to see it, and there is no sign that it has.
+        points.result(front.stays(state), "state %d: nobody answers" % state)
         front.hand_in(GETRANDOM, state=SUBMIT)
         front.rogue.control("notify 100")
         points.result(front.stays(SUBMIT), "state %d: nothing is taken any more" % state)
