@@ -42,7 +42,7 @@ help:
 	@echo '                   frontends and backends for longer; SEED=N|random, KERNEL=debug|stock'
 	@echo '  bench            latency, scale and what durability costs, against peers and goals;'
 	@echo '                   KEYS="NAME..." measures some of them only, QUICK=1 less often,'
-	@echo '                   CROWD=256 is how many vTPMs it has on Xen'
+	@echo '                   CROWD=64 is how many vTPMs it has on Xen'
 	@echo '  fuzz             TIME=600 seconds of random input to parsers and drivers; TARGETS="NAME..."'
 	@echo '  rogue            the test module that plays a hostile frontend or backend'
 

@@ -310,7 +310,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--report", default="/out/bench.json")
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--crowd", type=int, default=256, help="vTPMs beside the one that is "
+    parser.add_argument("--crowd", type=int, default=64, help="vTPMs beside the one that is "
                         "measured")
     parser.add_argument("block", nargs="+", choices=BLOCKS)
     options = parser.parse_args()
